@@ -1,0 +1,44 @@
+/* The boot line: words "name" or "name=value", separated by spaces. One table; an unknown word is reported by the
+ * kernel and ignored. Who reads an option finds it with boot_option(). */
+#pragma once
+#include <abi/types.h>
+
+/* X(name, takes a value, reader, what it does) */
+#define BOOT_OPTIONS(X)                                                                             \
+    X("log", 1, "kernel", "what goes to the serial port: error, warning, info (default) or debug")  \
+    X("panictest", 0, "kernel", "panic on purpose once init runs, to see the dump")                 \
+    X("token", 1, "rconsole", "the operator's token (without it one is made and printed)")          \
+    X("netbench", 0, "init", "start echo 7, discard 9, chargen 19; netsrv adds iperf 5001")         \
+    X("ip", 1, "netsrv", "static address/prefix,gateway[,dns=address] instead of DHCP")             \
+    X("nopoll", 0, "netsrv", "halt at once when idle instead of after a short poll")                \
+    X("bench", 0, "init", "start the instruction-count benchmark task (test image only)")           \
+    X("crashtest", 1, "init", "name of a service that faults on purpose after its start (test)")
+
+static inline bool boot_word_is(const char *word, size_t length, const char *name)
+{
+    size_t i = 0;
+    for (; i < length && name[i] && word[i] == name[i]; i++) {
+    }
+    return name[i] == 0 && (i == length || word[i] == '=');
+}
+
+/* Finds option `name`. Returns its value (NULL: not there; "" without "="), not ended by 0 but *length long. */
+static inline const char *boot_option(const char *line, const char *name, size_t *length)
+{
+    while (*line) {
+        size_t n = 0;
+        for (; line[n] && line[n] != ' '; n++) {
+        }
+        if (n && boot_word_is(line, n, name)) {
+            size_t k = 0;
+            for (; k < n && line[k] != '='; k++) {
+            }
+            k += k < n;
+            *length = n - k;
+            return line + k;
+        }
+        line += n;
+        line += *line == ' ';
+    }
+    return NULL;
+}

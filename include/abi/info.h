@@ -1,0 +1,41 @@
+/* system_info(trace, kind, index, buffer, bytes) with RIGHT_TRACE_OBSERVE: returns how many records were written
+ * (bytes for INFO_LOG, INFO_BOOT_LINE). */
+#pragma once
+#include <abi/object.h>
+#include <abi/task.h>
+
+enum info_kind {
+    INFO_SYSTEM = 0,    /* one struct system_info; index unused */
+    INFO_TASKS = 1,     /* struct task_info, tasks with id >= index in rising order */
+    INFO_CAPS = 2,      /* struct cap_info; index = task id << 32 | first handle index */
+    INFO_LOG = 3,       /* log text from byte position index on (position of the first byte kept if that is older) */
+    INFO_BOOT_LINE = 4, /* the boot line's text */
+    INFO_TRACE = 5,     /* struct trace_record: the last (bytes / record size) events of all CPUs, oldest first */
+    INFO_OBJECTS = 6,   /* one struct object_counts: for leak checks */
+    INFO_PLATFORM = 7,  /* one struct platform_info (abi/device.h); takes the root capability instead of trace */
+};
+
+#define SYSTEM_VERSION_MAX 32
+struct system_info {
+    char version[SYSTEM_VERSION_MAX];
+    uint64_t uptime_ns, boot_to_user_ns; /* kernel entry to init's first instruction */
+    uint64_t memory_bytes, free_bytes, kernel_bytes;
+    uint32_t cpu_count, task_count;
+    uint64_t idle_ns; /* summed over CPUs */
+    uint64_t context_switches, syscalls, interrupts, page_faults, ipc_messages;
+    uint64_t trace_events, trace_lost;
+    uint64_t tsc_hz, log_end; /* log_end: position after the newest byte */
+    char cpu_model[48];
+};
+
+struct object_counts {
+    uint64_t free_pages, capabilities;
+    uint64_t objects[16]; /* by enum object_type */
+};
+
+struct trace_record {
+    uint64_t sequence, timestamp_ns;
+    uint16_t event, cpu, words, reserved;
+    uint32_t reserved2;
+    uint64_t payload[3];
+};

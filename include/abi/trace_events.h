@@ -1,0 +1,68 @@
+/* The kernel's events: the one list from which the C numbers, the TSDL, the console's names and docs come.
+ * E(number, Name as the panic dump prints it, name as CTF prints it, class, fields)
+ * fields: a sequence of F(type, name); types u32, u64, s32, s64, x32, x64 (hexadecimal). They are packed in order into
+ * u64 payload words, 4-byte fields in pairs; at most three words. */
+#pragma once
+
+#define TRACE_EVENTS(E, F)                                                                                  \
+    E(1, TimerTick, timer_tick, SCHED, F(u64, tick))                                                        \
+    E(2, ContextSwitch, ctx_switch, SCHED, F(u32, prev_task) F(u32, next_task))                             \
+    E(3, SyscallEntry, syscall_entry, SYSCALL, F(u32, task) F(u32, number))                                 \
+    E(4, SyscallExit, syscall_exit, SYSCALL, F(u32, task) F(s32, result))                                   \
+    E(5, IpcSend, ipc_send, IPC, F(u32, task) F(u32, channel) F(x32, op) F(u32, count))                     \
+    E(6, IpcReceive, ipc_receive, IPC, F(u32, task) F(u32, channel) F(x32, op) F(u32, count))               \
+    E(7, IpcCall, ipc_call, IPC, F(u32, task) F(u32, channel) F(x32, op) F(u32, badge))                     \
+    E(8, IpcReply, ipc_reply, IPC, F(u32, task) F(u32, caller) F(x32, op) F(s32, status))                   \
+    E(9, Wakeup, wakeup, SCHED, F(u32, task) F(u32, by_task))                                               \
+    E(10, Block, block, SCHED, F(u32, task) F(u32, on))                                                     \
+    E(11, PageFault, page_fault, FAULT, F(x64, address) F(u32, task) F(x32, error))                         \
+    E(12, UserFault, user_fault, FAULT, F(x64, ip) F(u32, task) F(u32, vector))                             \
+    E(13, IrqEntry, irq_entry, IRQ, F(u32, vector) F(u32, task))                                            \
+    E(14, IrqExit, irq_exit, IRQ, F(u32, vector) F(u32, task))                                              \
+    E(15, SignalRaise, signal_raise, IPC, F(x64, bits) F(u32, signal) F(u32, by_task))                      \
+    E(16, CapMint, cap_mint, CAP, F(u32, task) F(x32, handle) F(u32, object) F(x32, rights))                \
+    E(17, CapGrant, cap_grant, CAP, F(u32, from_task) F(u32, to_task) F(u32, object) F(x32, rights))        \
+    E(18, CapRevoke, cap_revoke, CAP, F(u32, task) F(x32, handle) F(u32, object) F(u32, count))             \
+    E(19, CapClose, cap_close, CAP, F(u32, task) F(x32, handle) F(u32, object) F(u32, type))                \
+    E(20, MemoryMap, memory_map, MEM, F(x64, address) F(u32, task) F(u32, pages))                           \
+    E(21, MemoryUnmap, memory_unmap, MEM, F(x64, address) F(u32, task) F(u32, pages))                       \
+    E(22, FrameAlloc, frame_alloc, MEM, F(x64, address) F(u32, task) F(u32, order))                         \
+    E(23, DmaPin, dma_pin, MEM, F(x64, address) F(u32, device) F(u32, pages))                               \
+    E(24, TaskStart, task_start, TASK, F(u32, task) F(u32, by_task))                                        \
+    E(25, TaskExit, task_exit, TASK, F(u32, task) F(s32, code))                                             \
+    E(26, LogLine, log_line, LOG, F(u32, task) F(u32, level) F(u64, position))                              \
+    E(27, BootStep, boot_step, LOG, F(u32, step) F(u32, reserved))                                          \
+    E(28, UserEvent, user_event, USER, F(u32, task) F(u32, event) F(u64, value))
+
+/* Classes: bits of the filter mask. C(bit, NAME, text) */
+#define TRACE_CLASSES(C)   \
+    C(0, SCHED, "sched")   \
+    C(1, SYSCALL, "syscall") \
+    C(2, IPC, "ipc")       \
+    C(3, IRQ, "irq")       \
+    C(4, FAULT, "fault")   \
+    C(5, CAP, "cap")       \
+    C(6, MEM, "mem")       \
+    C(7, TASK, "task")     \
+    C(8, LOG, "log")       \
+    C(9, USER, "user")
+
+enum trace_event_id {
+#define F(type, name)
+#define E(number, Name, name, class, fields) TRACE_##Name = number,
+    TRACE_EVENTS(E, F)
+#undef E
+#undef F
+        TRACE_EVENT_COUNT = 29
+};
+
+enum trace_class {
+#define C(bit, NAME, text) TRACE_CLASS_##NAME = 1 << bit,
+    TRACE_CLASSES(C)
+#undef C
+};
+
+/* The packet, CTF 1.8: ../shared/design/trace.md. */
+#define TRACE_PACKET_SIZE 4096
+#define TRACE_PACKET_HEADER 80
+#define TRACE_MAGIC 0xC1FC1FC1u

@@ -1,0 +1,23 @@
+/* Scalars that the kernel and every task agree on. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint32_t handle_t; /* index 20 bits | generation 12 bits << 20; 0 names nothing */
+typedef int32_t status_t;  /* 0 (OK) or a negative ERR_ value, see abi/errors.h */
+typedef int64_t result_t;  /* a syscall's answer: a count, handle or address >= 0, or an ERR_ value */
+
+#define HANDLE_NONE 0u
+#define HANDLE_INDEX_BITS 20
+#define HANDLE_INDEX(h) ((h) & 0xfffffu)
+#define HANDLE_GENERATION(h) ((h) >> HANDLE_INDEX_BITS)
+
+#define PAGE_SIZE 4096ul
+#define PAGE_SHIFT 12
+
+/* Deadlines are absolute nanoseconds since boot, as clock_now() tells them. */
+#define DEADLINE_NOW 0ul            /* do not wait: ERR_WOULD_BLOCK when nothing is there */
+#define DEADLINE_NEVER UINT64_MAX   /* wait as long as the other side lives */
+
+#define MUST_CHECK __attribute__((warn_unused_result))

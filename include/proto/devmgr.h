@@ -1,0 +1,77 @@
+/* devmgr: PCI devices and the capabilities for them. */
+#pragma once
+#include <proto/protocol.h>
+
+#define DEVMGR_OPS(X)                                                                              \
+    X(DEVMGR_LIST, 1, struct devmgr_list, struct devmgr_device_list, 0, SERVICE_READ)              \
+    X(DEVMGR_CLAIM, 2, struct devmgr_claim, struct devmgr_claimed, 0, SERVICE_ATTACH)              \
+    X(DEVMGR_BAR, 3, struct devmgr_bar, struct devmgr_bar_reply, 0, SERVICE_ATTACH)                \
+    X(DEVMGR_IRQ, 4, struct devmgr_irq, struct devmgr_irq_reply, 0, SERVICE_ATTACH)                \
+    X(DEVMGR_CONFIG_READ, 5, struct devmgr_config, struct devmgr_config_value, 0, SERVICE_ATTACH)  \
+    X(DEVMGR_ENABLE, 6, struct devmgr_enable, struct empty, 0, SERVICE_ATTACH)                     \
+    X(DEVMGR_RELEASE, 7, struct devmgr_enable, struct empty, 0, SERVICE_ATTACH)
+
+struct devmgr_list {
+    uint32_t first, reserved;
+};
+struct devmgr_device {
+    uint16_t vendor, device, bus_id /* bus << 8 | device << 3 | function */, subsystem;
+    uint32_t class_code; /* class << 16 | subclass << 8 | interface */
+    uint32_t holder;     /* badge of the client that has it; 0: nobody */
+    uint8_t revision, has_msix, has_msi, irq_pin;
+    char kind[12]; /* "network", "storage", "bridge", "display", … ends in 0 */
+};
+struct devmgr_device_list {
+    uint32_t total, count;
+    struct devmgr_device devices[6];
+};
+
+/* CLAIM: the first free device that matches. The client's class is bound to its badge by devmgr's table: netsrv gets
+ * network devices and nothing else. The device is reset and bus mastering is off until ENABLE.
+ * Reply caps[0]: the dma capability (PIN). */
+struct devmgr_claim {
+    uint16_t vendor, device; /* 0xffff: any */
+    uint32_t index;          /* the index-th free match, from 0 */
+};
+struct devmgr_claimed {
+    struct devmgr_device about;
+    uint32_t device_id; /* names it in the calls below */
+    uint32_t msix_vectors;
+    uint64_t bar_size[6]; /* 0: none */
+    uint8_t bar_is_port[8];
+};
+
+/* BAR: caps[0] is a memory (device, never its MSI-X table's page) or an ioport capability. */
+struct devmgr_bar {
+    uint32_t device_id, bar;
+};
+struct devmgr_bar_reply {
+    uint64_t size;
+    uint32_t is_port;
+    uint32_t hole_first_page, hole_pages; /* pages of the MSI-X table inside a memory BAR: absent from the mapping's
+                                             use: the capability covers the pages before them when they come last,
+                                             else the pages after (see first_page) */
+    uint32_t first_page;                  /* the capability's page 0 is this page of the BAR */
+};
+
+/* IRQ: caps[0] is an irq capability. entry: which MSI-X entry (0 for MSI or the line). devmgr programs the table. */
+enum devmgr_irq_mode { DEVMGR_IRQ_MSIX = 0, DEVMGR_IRQ_MSI = 1, DEVMGR_IRQ_LINE = 2 };
+struct devmgr_irq {
+    uint32_t device_id, entry;
+};
+struct devmgr_irq_reply {
+    uint32_t mode, reserved; /* enum devmgr_irq_mode: the best that the device has */
+};
+
+struct devmgr_config {
+    uint32_t device_id;
+    uint16_t offset, width; /* width 1, 2 or 4 */
+};
+struct devmgr_config_value {
+    uint32_t value, reserved;
+};
+
+/* ENABLE: memory decoding and bus mastering on. RELEASE: off, function reset, all its capabilities revoked. */
+struct devmgr_enable {
+    uint32_t device_id, reserved;
+};

@@ -1,0 +1,53 @@
+/* init: the names of services, and their supervision. Every service holds a SEND capability to init ("init"), with
+ * the badge that says which service it is. */
+#pragma once
+#include <proto/protocol.h>
+
+/* X(NAME, number, request, reply, caps in, rights) */
+#define INIT_OPS(X)                                                                                \
+    X(INIT_CONNECT, 1, struct init_connect, struct init_connected, 0, 0)                           \
+    X(INIT_READY, 2, struct init_ready, struct empty, 1, 0)                                        \
+    X(INIT_SERVICES, 3, struct init_services, struct init_service_list, 0, SERVICE_READ)           \
+    X(INIT_RESTART, 4, struct init_name, struct empty, 0, SERVICE_ADMIN)                           \
+    X(INIT_STOP, 5, struct init_name, struct empty, 0, SERVICE_ADMIN)                              \
+    X(INIT_START, 6, struct init_name, struct empty, 0, SERVICE_ADMIN)                             \
+    X(INIT_SESSION, 7, struct init_session, struct empty, 0, SERVICE_ATTACH)
+
+struct init_name {
+    char name[16];
+};
+
+/* CONNECT: a capability for a service that the manifest lets the caller use; waits until that service is ready.
+ * The reply carries it in caps[0]: SEND, the manifest's service rights, the caller's badge. When the service dies,
+ * calls through it answer ERR_PEER_DIED: CONNECT again. */
+struct init_connect {
+    char name[16];
+};
+struct init_connected {
+    uint32_t generation; /* how often that service was started */
+    uint32_t reserved;
+};
+
+/* READY: a service is up; caps[0] is a SEND|MINT|TRANSFER capability of the channel that it serves (it keeps RECV). */
+struct init_ready {
+    uint32_t reserved[2];
+};
+
+struct init_services {
+    uint32_t first, reserved; /* index into the manifest */
+};
+enum service_state { SERVICE_STOPPED = 0, SERVICE_STARTING, SERVICE_UP, SERVICE_BACKING_OFF, SERVICE_GIVEN_UP };
+struct init_service {
+    char name[16];
+    uint32_t task_id, state, restarts, priority;
+};
+struct init_service_list {
+    uint32_t total, count; /* all; in this answer */
+    struct init_service services[6];
+};
+
+/* SESSION: rconsole asks for a capability to init itself with other rights, for a session's role (observer: READ,
+ * operator: READ|ADMIN). Reply caps[0]. */
+struct init_session {
+    uint32_t rights, badge;
+};

@@ -1,0 +1,50 @@
+/* jarvis and rconsole: a session's requests and answers.
+ *
+ * rconsole owns the connection and the session's authority; jarvis understands and acts with that authority only.
+ * Text travels through one memory object a session (struct jarvis_buffer): the request text rconsole → jarvis, the
+ * answer through a byte ring jarvis → rconsole. */
+#pragma once
+#include <proto/net.h>
+
+/* rconsole calls or sends to jarvis */
+#define JARVIS_OPS(X)                                                                            \
+    X(JARVIS_ATTACH, 1, struct jarvis_attach, struct empty, 1, SERVICE_ATTACH)                   \
+    X(JARVIS_OPEN, 2, struct jarvis_open, struct empty, 1, SERVICE_ATTACH)                       \
+    X(JARVIS_AUTHORITY, 3, struct jarvis_authority, struct empty, 4, SERVICE_ATTACH)             \
+    X(JARVIS_REQUEST, 4, struct jarvis_request, struct empty, 0, SERVICE_ATTACH)                 \
+    X(JARVIS_CLOSE, 5, struct jarvis_close, struct empty, 0, SERVICE_ATTACH)                     \
+    X(JARVIS_ROOM, 6, struct jarvis_close, struct empty, 0, SERVICE_ATTACH)
+/* jarvis sends to rconsole (one-way; badge CONSOLE_BADGE_JARVIS) */
+#define CONSOLE_OPS(X) X(CONSOLE_ANSWER, 1, struct console_answer, struct empty, 0, 0)
+
+#define JARVIS_SESSIONS_MAX 32
+#define JARVIS_REQUEST_MAX 4096
+#define JARVIS_ANSWER_SIZE 16384 /* ring size, power of two */
+
+struct jarvis_buffer {
+    struct ring_control answer; /* jarvis produces, rconsole consumes */
+    char request[JARVIS_REQUEST_MAX];
+    char answer_bytes[JARVIS_ANSWER_SIZE];
+};
+
+struct jarvis_attach { /* caps[0]: a SEND capability of rconsole's channel. Ends all sessions of an earlier attach. */
+    uint32_t reserved[2];
+};
+enum session_role { ROLE_OBSERVER = 0, ROLE_OPERATOR = 1, ROLE_ADMIN = 2 };
+struct jarvis_open { /* caps[0]: the session's buffer (READ|WRITE) */
+    uint32_t session, role;
+    uint8_t peer[16];
+    uint32_t agent /* 0 text console, 1 agent port */, reserved;
+};
+struct jarvis_authority { /* caps: trace, init, devmgr, netsrv, in this order; what the session may do, and no more */
+    uint32_t session, role;
+};
+struct jarvis_request { /* text in the buffer's request[], without the line end */
+    uint32_t session, length, serial, reserved;
+};
+struct jarvis_close { /* also of ROOM: the answer ring has room again after jarvis had set producer_asleep */
+    uint32_t session, reserved;
+};
+struct console_answer { /* bytes were put into the answer ring; last: the request is done (prompt again) */
+    uint32_t session, serial, last, action; /* action: 0 none, 1 close the connection */
+};

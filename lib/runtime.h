@@ -1,0 +1,27 @@
+/* What every task starts with: its capabilities by name, its log, panics of its own. */
+#pragma once
+#include <lib/syscall.h>
+
+extern const struct task_start_info *task_start_info; /* set before main */
+
+int main(void); /* a service's entry; returning from it ends the task with that code */
+
+handle_t cap_named(const char *name); /* from the start info; HANDLE_NONE when not there */
+const char *boot_line(void);
+
+/* printf-like, one line a call, cut at 240 bytes; goes to the kernel's log through the capability "trace". */
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
+#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
+
+const char *status_name(status_t status); /* "ERR_QUOTA" */
+const char *status_text(status_t status); /* "the task's memory quota is used up" */
+
+/* For our own mistakes only; stays on in release: logs file, line and expression and exits with code -1. */
+_Noreturn void assert_failed(const char *expression, const char *file, int line);
+#define ASSERT(e) ((e) ? (void)0 : assert_failed(#e, __FILE__, __LINE__))
+
+/* Creates `pages` of memory and maps them READ|WRITE. NULL when refused; *memory is the handle. */
+void *memory_map_new(size_t pages, uint32_t flags, handle_t *memory);

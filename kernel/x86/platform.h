@@ -1,0 +1,42 @@
+/* The machine around the CPU: firmware tables, interrupt controllers, clock, serial port. */
+#pragma once
+#include <abi/device.h>
+#include <abi/types.h>
+
+/* ---- acpi.c: static tables only (RSDP, RSDT or XSDT, MADT, MCFG, FADT; later SRAT, SLIT, DMAR) ---- */
+void acpi_init(void); /* reads boot_info.rsdp_physical, else searches EBDA and 0xe0000; a broken table is skipped with a
+                         log line, the machine goes on with defaults */
+extern struct platform_info platform;
+struct acpi_cpu {
+    uint32_t apic_id, enabled;
+};
+extern struct acpi_cpu acpi_cpus[64];
+extern uint32_t acpi_cpu_count;
+
+/* ---- apic.c, ioapic.c ---- */
+void apic_init(void);     /* this CPU's local APIC on (x2APIC if the firmware left it on), 8259s masked off */
+void apic_eoi(void);
+void apic_timer_arm(uint64_t deadline_ns); /* one-shot, VECTOR_TIMER; UINT64_MAX turns it off; past ones fire at once */
+void ioapic_init(void);
+uint32_t ioapic_gsi_count(void);
+/* Programs and masks; unmask with ioapic_set_mask(gsi, false). */
+status_t ioapic_route(uint32_t gsi, uint32_t vector, uint32_t apic_id, bool level, bool active_low);
+void ioapic_set_mask(uint32_t gsi, bool masked);
+void msi_compose(uint32_t vector, uint32_t apic_id, struct irq_route *route);
+
+/* ---- clock.c ---- */
+void clock_init(void); /* TSC frequency from CPUID 15h/16h or the hypervisor's leaf, else a short calibration (2 ms, best of
+                          a few) against the ACPI PM timer, HPET or PIT; the APIC timer's in the same window */
+uint64_t clock_ns(void); /* nanoseconds since the kernel's entry; 128-bit multiply, monotonic */
+extern uint64_t clock_tsc_hz, clock_mult; /* ns = (tsc - clock_tsc_start) * clock_mult >> 32 */
+extern uint64_t clock_tsc_start;
+uint64_t clock_ns_to_tsc(uint64_t ns);
+
+/* ---- serial.c ---- */
+void serial_init(void); /* 16550 at 0x3f8, 115200 8N1; absent: writes go nowhere */
+void serial_write(const char *text, size_t length); /* polls; "\n" becomes "\r\n" */
+
+/* ---- random.c: ChaCha20 (BearSSL's, see third_party) keyed from RDRAND where present, and timing ---- */
+void random_init(void);
+void random_fill(void *buffer, size_t bytes);
+void random_stir(uint64_t timing); /* from interrupts */

@@ -1,0 +1,168 @@
+# TRustOs. `make help` lists the targets, docs/build.md explains the layout.
+
+CC     := $(if $(filter default,$(origin CC)),gcc,$(CC))
+BUILD  ?= release
+BOOT   ?=
+FUZZ_SECONDS ?= 5
+
+ifeq ($(filter $(BUILD),release debug),)
+$(error BUILD=$(BUILD) is not known: say BUILD=release or BUILD=debug)
+endif
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables -j$(shell nproc)
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+
+OBJ := build/obj-$(notdir $(firstword $(CC)))-$(BUILD)
+
+# ---- What there is to build: every folder says it in its build.mk --------------------------------------------------------------
+
+SERVICES      :=
+TEST_SERVICES :=
+UNIT_TESTS    :=
+FUZZERS       :=
+include third_party/build.mk $(filter-out third_party/build.mk,$(wildcard */build.mk drivers/*/build.mk tests/*/build.mk tests/*/*/build.mk))
+
+LIBRARIES := $(filter-out musl,$(THIRD_PARTY))
+PROGRAMS  := $(sort $(SERVICES) $(TEST_SERVICES))
+SHIPPED   := $(filter init,$(SERVICES)) $(filter-out init $(TEST_SERVICES),$(sort $(SERVICES)))
+ADDED     := $(filter-out $(SHIPPED),$(PROGRAMS))
+
+# ---- Flags ---------------------------------------------------------------------------------------------------------------------
+
+OPTIMIZE  := $(if $(filter debug,$(BUILD)),-Og -DTRUSTOS_DEBUG=1,-O2)
+WARNINGS  := -Wall -Wextra -Werror
+COMMON    := -std=c17 -g $(OPTIMIZE) $(WARNINGS) -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fno-omit-frame-pointer \
+             -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-common -nostdinc -Iinclude -I.
+CC_HEADERS = $(shell $(CC) -print-file-name=include)
+LIBGCC     = $(shell gcc -print-libgcc-file-name)
+
+# (_LIBC_LIMITS_H_: gcc's own <limits.h> then looks for no libc's)
+KERNEL_FLAGS = $(COMMON) -ffreestanding -mcmodel=kernel -mno-red-zone -DTRUSTOS_KERNEL=1 -D_LIBC_LIMITS_H_ -isystem $(CC_HEADERS)
+USER_FLAGS   = $(COMMON) -ffunction-sections -fdata-sections -DTRUSTOS_USER=1 -D_GNU_SOURCE -isystem build/musl/include -isystem $(CC_HEADERS)
+HOST_FLAGS   = -std=gnu17 -g -O1 $(WARNINGS) -fno-omit-frame-pointer -DTRUSTOS_HOST=1 -D_GNU_SOURCE -Iinclude -I.
+NASM_FLAGS   = -f elf64 -g -F dwarf -Werror -I./ -Iinclude/
+USER_LINK    = $(CC) -nostdlib -static -no-pie -Wl,-T,lib/user.ld,-u,_start,--gc-sections,-z,max-page-size=4096,-z,noexecstack,--build-id=none
+KERNEL_LINK  = ld -nostdlib -static -T kernel/kernel.ld -z max-page-size=4096 -z noexecstack --build-id=none
+
+# An object of the target is $(OBJ)/<unit>/<source>.o, where a unit is the kernel, lib, a third-party library or a program.
+unit     = $(firstword $(subst /, ,$1))
+source   = $(patsubst $(call unit,$1)/%,%,$1)
+objects  = $(patsubst %,$(OBJ)/$1/%.o,$($1_SRCS))
+# The flags of unit $1; and of source $2 in it, which may be another's
+flags    = $(if $(filter kernel,$1),$(KERNEL_FLAGS),$(USER_FLAGS)) $($1_CFLAGS) \
+           $(foreach l,$(filter $(LIBRARIES),$1) $($1_LIBS),$($l_INCLUDES))
+foreign  = $(if $(filter build/third_party/%,$2),-w $($(word 3,$(subst /, ,$2))_CFLAGS))
+compile.c   = $(CC) $(strip $(call flags,$1) $(call foreign,$1,$2)) -MMD -MP -c $2 -o $3
+compile.asm = nasm $(NASM_FLAGS) -MD $(3:.o=.d) -MP -o $3 $2
+
+kernel_SRCS += $(foreach l,$(kernel_LIBS),$($l_SRCS))
+UNITS       := kernel lib $(LIBRARIES) $(PROGRAMS)
+OBJECTS     := $(foreach u,$(UNITS),$(call objects,$u))
+
+# write,text: sets the target's text, and leaves its time alone when it is that already
+write = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$1)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+say   = @printf '  %-8s %s\n' '$1' '$2'
+Q     = $(if $(V),,@)
+
+.PHONY: all
+all: build/kernel.elf build/services.tar build/trustos.iso ## kernel, services and the bootable ISO (BUILD=release|debug, CC=gcc|clang, V=1 shows commands)
+
+# ---- Packages and sources ------------------------------------------------------------------------------------------------------
+
+SETUP := build/setup-run
+build/setup-%: tools/packages.txt tools/setup.sh
+	@mkdir -p build
+	@tools/setup.sh $*
+	@touch $@
+
+.PHONY: setup fetch
+setup: build/setup-run build/setup-test ## install the Debian packages that building and testing need (not root: print the line to run)
+fetch: $(THIRD_PARTY:%=build/third_party/%.fetched) ## fetch, check and unpack what third_party/sources.lock pins
+
+# One entry of the lock, so that a change to one source does not rebuild the others
+$(THIRD_PARTY:%=build/third_party/%.pin): build/third_party/%.pin: third_party/sources.lock
+	$(call write,$(shell awk '$$1 == "$*"' third_party/sources.lock))
+$(THIRD_PARTY:%=build/third_party/%.fetched): %.fetched: %.pin | $(SETUP)
+	@tools/fetch.sh $(notdir $*)
+	@touch $@
+$(foreach l,$(LIBRARIES),$($l_SRCS)): | build/third_party/$$(word 3,$$(subst /, ,$$@)).fetched ;
+
+build/musl/include/.made: build/third_party/musl.fetched third_party/musl/build.sh
+	$(call say,MUSL,headers)
+	$(Q)third_party/musl/build.sh headers build/third_party/musl build/musl/include
+	@touch $@
+$(OBJ)/libc.a: build/musl/include/.made $(OBJ)/libc.flags third_party/musl/trustos.c $(wildcard third_party/musl/arch/*)
+	$(call say,MUSL,$@)
+	$(Q)third_party/musl/build.sh library build/third_party/musl build/musl/include $(OBJ)/musl $@ $(CC) -g
+$(OBJ)/libc.flags: FORCE
+	$(call write,$(CC))
+
+# ---- The target: kernel, library, programs -------------------------------------------------------------------------------------
+
+# What the last build was of: what lies in build/ itself is made anew when it changes
+build/config: FORCE
+	$(call write,CC=$(CC) BUILD=$(BUILD))
+
+$(UNITS:%=$(OBJ)/%.flags): $(OBJ)/%.flags: FORCE | $(SETUP)
+	$(call write,$(call compile.c,$*) $(NASM_FLAGS))
+$(UNITS:%=$(OBJ)/%.objects): $(OBJ)/%.objects: FORCE
+	$(call write,$(call objects,$*) $($*_LIBS))
+
+THIRD_PARTY_HEADERS := build/musl/include/.made $(LIBRARIES:%=build/third_party/%.fetched)
+$(OBJECTS): $(OBJ)/%.o: $$(call source,$$*) $(OBJ)/$$(call unit,$$*).flags | $(THIRD_PARTY_HEADERS)
+	$(call say,$(if $(filter %.asm,$<),NASM,CC),$<)
+	@mkdir -p $(@D)
+	$(Q)$(call compile$(suffix $<),$(call unit,$*),$<,$@)
+
+$(OBJ)/kernel.pass1: $(call objects,kernel) $(OBJ)/kernel.objects kernel/kernel.ld
+	$(Q)printf 'section .ksyms\nglobal ksym_table, ksym_count, ksym_names\nksym_table:\nksym_count: dd 0\nksym_names:\n' >$@.asm
+	$(Q)nasm -f elf64 -o $@.o $@.asm
+	$(Q)$(KERNEL_LINK) -o $@ $(call objects,kernel) $@.o
+build/kernel.elf: $(OBJ)/kernel.pass1 tools/ksyms.sh build/config
+	$(call say,LD,$@)
+	$(Q)tools/ksyms.sh $(OBJ)/kernel.pass1 >$(OBJ)/ksyms.asm
+	$(Q)nasm -f elf64 -o $(OBJ)/ksyms.o $(OBJ)/ksyms.asm
+	$(Q)$(KERNEL_LINK) -o $@ $(call objects,kernel) $(OBJ)/ksyms.o
+	$(Q)tools/ksyms.sh --same $(OBJ)/kernel.pass1 $@
+
+LIBRARY_FILES := $(OBJ)/libtrustos.a $(LIBRARIES:%=$(OBJ)/lib%.a)
+$(OBJ)/libtrustos.a: $(OBJ)/lib.objects $(call objects,lib)
+$(LIBRARIES:%=$(OBJ)/lib%.a): $(OBJ)/lib%.a: $(OBJ)/%.objects $$(call objects,$$*)
+$(LIBRARY_FILES):
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcsD $@ $(filter %.o,$^)
+
+needs = $(call objects,$1) $(OBJ)/libtrustos.a $(patsubst %,$(OBJ)/lib%.a,$($1_LIBS)) $(OBJ)/libc.a
+$(PROGRAMS:%=build/services/%): build/services/%: $$(call needs,$$*) $(OBJ)/%.objects lib/user.ld build/config
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(USER_LINK) -o $@ $(call objects,$*) -Wl,--start-group $(filter %.a,$^) $(LIBGCC) -Wl,--end-group
+
+$(PROGRAMS:%=build/services/stripped/%): build/services/stripped/%: build/services/%
+	@mkdir -p $(@D)
+	$(Q)strip -s -o $@ $<
+
+# ustar with `init` first, the same bytes whenever and by whomever it is made
+archive = tar --format=ustar --blocking-factor=1 --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0555 -C build/services/stripped -cf $@ $1
+build/services.tar: $(SHIPPED:%=build/services/stripped/%) build/services.list
+	$(call say,TAR,$@)
+	$(Q)$(call archive,$(SHIPPED))
+build/services-test.tar: $(PROGRAMS:%=build/services/stripped/%) build/services.list
+	$(call say,TAR,$@)
+	$(Q)$(call archive,$(SHIPPED) $(ADDED))
+build/services.list: FORCE
+	$(call write,$(SHIPPED) + $(ADDED))
+
+-include $(OBJECTS:.o=.d)
+
+# ---- Housekeeping --------------------------------------------------------------------------------------------------------------
+
+.PHONY: clean distclean help FORCE
+clean: ## remove what was built, keep what was fetched
+	$(Q)find build -mindepth 1 -maxdepth 1 ! -name third_party -exec rm -rf {} + 2>/dev/null || true
+distclean: ## remove all of build/
+	$(Q)rm -rf build
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
+FORCE:

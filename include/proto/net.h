@@ -15,7 +15,7 @@
 #include <proto/protocol.h>
 
 #define NET_OPS(X)                                                                                  \
-    X(NET_ATTACH, 1, struct net_attach, struct net_attached, 2, SERVICE_ATTACH)                     \
+    X(NET_ATTACH, 1, struct net_attach, struct net_attached, 3, SERVICE_ATTACH)                     \
     X(NET_STATUS, 2, struct net_status_request, struct net_status, 0, SERVICE_READ)                 \
     X(NET_STATS, 3, struct net_stats_request, struct net_stats, 0, SERVICE_READ)                    \
     X(NET_CONNECTIONS, 4, struct net_connections, struct net_connection_list, 0, SERVICE_READ)      \
@@ -64,7 +64,8 @@ enum net_event_code {
     NET_EVENT_ROOM,       /* slot: room in the tx ring after the client had set producer_asleep */
     NET_EVENT_FIN,        /* slot: the peer will send no more (what is in the rx ring stays readable) */
     NET_EVENT_CLOSED,     /* slot: gone: status OK after CLOSE, ERR_PEER_DIED after a reset by the peer,
-                             ERR_TIMED_OUT. The slot is free again after this event and no earlier. */
+                             ERR_TIMED_OUT. The slot is free again after this event and one CLOSE or ABORT from the
+                             client, whichever comes last: so no late command can hit the slot's next connection. */
 };
 struct net_event {
     uint16_t code, slot;
@@ -87,11 +88,14 @@ struct net_region {
     struct ring_control commands, events;
 };
 
-/* ATTACH: caps[0] the region (READ|WRITE|PIN), caps[1] a signal (RAISE) that rings the client. Reply caps[0]: a signal
- * that rings netsrv. Accepting takes free slots from the client's region by itself (no free slot: the SYN waits). */
+/* ATTACH: caps[0] the region (READ|WRITE|PIN), caps[1] a signal (RAISE) that rings the client, caps[2] a SEND capability
+ * of the client's channel that netsrv only holds: the client gets MSG_CLOSED with its badge when netsrv dies or drops
+ * the client. Reply caps[0]: a signal that rings netsrv. Accepting takes free slots from the client's region by itself
+ * (no free slot: the SYN waits), never the last connect_slots: those are for CONNECT, so the two sides cannot take the
+ * same slot at once. netsrv zeroes both rings of a slot when it takes it. */
 struct net_attach {
     uint64_t region_bytes;
-    uint32_t slot_count, rx_size, tx_size, reserved;
+    uint32_t slot_count, rx_size, tx_size, connect_slots;
 };
 struct net_attached {
     uint32_t client, reserved;

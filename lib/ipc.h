@@ -9,6 +9,10 @@
  *    kept request->head.token: then it answers later with ipc_reply().
  *  - Capabilities of the request belong to the loop: it closes what is left when the handler returns. A handler that
  *    keeps one takes it with ipc_take_cap(), which leaves HANDLE_NONE in its place.
+ *  - Capabilities that a handler put into reply->head.caps (with cap_count) move to the caller, unless it set
+ *    MSG_CAP_COPY(i) in reply->head.kind. When the reply does not go out, or with an error, the loop closes those that
+ *    would have moved.
+ *  - A one-way message (MSG_SEND) goes through the same checks and handlers; nobody hears the answer.
  *  - Every call gets an answer, also one that no table knows (ERR_NOT_SUPPORTED, ERR_BAD_MESSAGE, ERR_NO_RIGHT).
  *  - At most IPC_BATCH messages are taken at once, each with a place for its reply.
  */
@@ -44,13 +48,17 @@ struct ipc_server {
     uint64_t (*on_idle)(void *context);                         /* before each wait: returns the deadline (ns) */
     /* Called after a wait timed out and after each batch; may be NULL. */
     void (*on_turn)(void *context);
+    size_t reply_count; /* the loop's own: answers that go out with the next receive */
     struct msg requests[IPC_BATCH], replies[IPC_BATCH];
 };
 
 /* Creates the channel and binds a signal when on_signals is there (*signal gets its handle). */
 status_t ipc_server_init(struct ipc_server *server, size_t slots, handle_t *signal);
 _Noreturn void ipc_server_run(struct ipc_server *server);
-void ipc_server_turn(struct ipc_server *server, uint64_t deadline_ns); /* one receive and its dispatch */
+/* One receive and its dispatch. The answers go out with the next turn's receive, in one kernel entry; a caller that does
+ * long work between turns answers first with ipc_server_flush(). */
+void ipc_server_turn(struct ipc_server *server, uint64_t deadline_ns);
+void ipc_server_flush(struct ipc_server *server);
 
 /* Pure: checks one request against the table and dispatches it. Returns true when the reply is to be sent now. */
 bool ipc_dispatch(const struct ipc_op *ops, size_t op_count, void *context, struct msg *request, struct msg *reply);

@@ -1,0 +1,2 @@
+lib_SRCS := lib/crt.asm lib/runtime.c lib/status.c lib/ring.c \
+	lib/ipc_dispatch.c lib/ipc_server.c lib/ipc_client.c lib/libc_syscall.c

@@ -1,0 +1,3 @@
+TEST_SERVICES  += ipcbench ipcserver
+ipcbench_SRCS  := tests/bench/ipcbench/main.c
+ipcserver_SRCS := tests/bench/ipcbench/server.c

@@ -11,6 +11,13 @@
     X(DEVMGR_ENABLE, 6, struct devmgr_enable, struct empty, 0, SERVICE_ATTACH)                     \
     X(DEVMGR_RELEASE, 7, struct devmgr_enable, struct empty, 0, SERVICE_ATTACH)
 
+/* Service rights of devmgr's own: the class of devices that the capability may claim. init's manifest gives a driver
+ * exactly one (a host test proves it); the kernel stamps them on each message, so devmgr needs no table of clients. */
+#define DEVMGR_CLASS_NETWORK 0x0100u
+#define DEVMGR_CLASS_STORAGE 0x0200u
+#define DEVMGR_CLASS_DISPLAY 0x0400u
+#define DEVMGR_CLASSES 0xff00u
+
 struct devmgr_list {
     uint32_t first, reserved;
 };
@@ -26,8 +33,8 @@ struct devmgr_device_list {
     struct devmgr_device devices[6];
 };
 
-/* CLAIM: the first free device that matches. The client's class is bound to its badge by devmgr's table: netsrv gets
- * network devices and nothing else. The device is reset and bus mastering is off until ENABLE.
+/* CLAIM: the first free device that matches and is of the class that the caller's rights say: netsrv gets network devices
+ * and nothing else. The device is reset and bus mastering is off until ENABLE.
  * Reply caps[0]: the dma capability (PIN). */
 struct devmgr_claim {
     uint16_t vendor, device; /* 0xffff: any */
@@ -48,9 +55,8 @@ struct devmgr_bar {
 struct devmgr_bar_reply {
     uint64_t size;
     uint32_t is_port;
-    uint32_t hole_first_page, hole_pages; /* pages of the MSI-X table inside a memory BAR: absent from the mapping's
-                                             use: the capability covers the pages before them when they come last,
-                                             else the pages after (see first_page) */
+    uint32_t hole_first_page, hole_pages; /* pages of the MSI-X table and PBA inside a memory BAR, which the capability
+                                             leaves out: it covers the larger part, before or behind them */
     uint32_t first_page;                  /* the capability's page 0 is this page of the BAR */
 };
 

@@ -19,7 +19,8 @@ struct init_name {
 
 /* CONNECT: a capability for a service that the manifest lets the caller use; waits until that service is ready.
  * The reply carries it in caps[0]: SEND, the manifest's service rights, the caller's badge. When the service dies,
- * calls through it answer ERR_PEER_DIED: CONNECT again. */
+ * calls through it answer ERR_PEER_DIED: CONNECT again. ERR_NO_RIGHT: not in the manifest (or a session's capability);
+ * ERR_NOT_FOUND: not started in this boot; ERR_UNREACHABLE: init gave that service up. */
 struct init_connect {
     char name[16];
 };
@@ -28,7 +29,8 @@ struct init_connected {
     uint32_t reserved;
 };
 
-/* READY: a service is up; caps[0] is a SEND|MINT|TRANSFER capability of the channel that it serves (it keeps RECV). */
+/* READY: a service is up; caps[0] is a SEND|MINT|TRANSFER capability, badge 0, of the channel that it serves (it keeps
+ * RECV). Once a start; ERR_BAD_STATE after that. */
 struct init_ready {
     uint32_t reserved[2];
 };
@@ -46,8 +48,13 @@ struct init_service_list {
     struct init_service services[6];
 };
 
+/* RESTART, STOP, START: ERR_NOT_FOUND for a name that init does not know, ERR_BAD_STATE for START of a running service and
+ * STOP of a stopped one. */
+
 /* SESSION: rconsole asks for a capability to init itself with other rights, for a session's role (observer: READ,
- * operator: READ|ADMIN). Reply caps[0]. */
+ * operator: READ|ADMIN; no others: ERR_NO_RIGHT). Reply caps[0], with MINT and TRANSFER; its badge is INIT_SESSION_BADGE
+ * with the asked badge's low bits, so that no session can pass for a service. */
+#define INIT_SESSION_BADGE 0x80000000u
 struct init_session {
     uint32_t rights, badge;
 };

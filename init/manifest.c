@@ -1,0 +1,101 @@
+#include "init/manifest.h"
+
+#include <abi/boot_options.h>
+#include <proto/devmgr.h>
+#include <string.h>
+
+#define PASS_ON (RIGHT_MINT | RIGHT_TRANSFER)
+
+const struct manifest_entry manifest[] = {
+    {
+        .name = "devmgr",
+        .priority = 20,
+        .quota_pages = 96,
+        .quota_percent = 1,
+        .stack_pages = 4,
+        .caps = {{"trace", RIGHT_TRACE_EMIT}, {"root", RIGHT_ROOT_DEVICE}},
+    },
+    {
+        .name = "netsrv",
+        .priority = 18,
+        .quota_pages = 640,
+        .quota_percent = 15,
+        .stack_pages = 8,
+        .caps = {{"trace", RIGHT_TRACE_EMIT}},
+        .links = {{"devmgr", SERVICE_ATTACH | DEVMGR_CLASS_NETWORK, .restart_with = true}},
+    },
+    {
+        .name = "jarvis", /* nothing of its own: its authority comes with each session */
+        .priority = 14,
+        .quota_pages = 192,
+        .quota_percent = 5,
+        .stack_pages = 8,
+        .caps = {{"trace", RIGHT_TRACE_EMIT}},
+    },
+    {
+        .name = "rconsole",
+        .priority = 12,
+        .quota_pages = 640,
+        .quota_percent = 15,
+        .stack_pages = 8,
+        .init_rights = SERVICE_READ | SERVICE_ATTACH,
+        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | PASS_ON}},
+        .links = {{"netsrv", SERVICE_READ | SERVICE_ATTACH | SERVICE_LISTEN | PASS_ON},
+                  {"jarvis", SERVICE_ATTACH | PASS_ON},
+                  {"devmgr", SERVICE_READ | PASS_ON}},
+    },
+    {
+        .name = "netbench",
+        .priority = 16,
+        .quota_pages = 640,
+        .quota_percent = 40,
+        .stack_pages = 8,
+        .boot_option = "netbench",
+        .caps = {{"trace", RIGHT_TRACE_EMIT}},
+        .links = {{"netsrv", SERVICE_ATTACH | SERVICE_LISTEN}},
+    },
+    {
+        .name = "ipcserver",
+        .priority = 22,
+        .restart = RESTART_NEVER,
+        .quota_pages = 128,
+        .stack_pages = 4,
+        .boot_option = "bench",
+        .caps = {{"trace", RIGHT_TRACE_EMIT}},
+    },
+    {
+        .name = "ipcbench",
+        .priority = 21,
+        .restart = RESTART_NEVER,
+        .quota_pages = 128,
+        .stack_pages = 4,
+        .boot_option = "bench",
+        .caps = {{"trace", RIGHT_TRACE_EMIT}},
+        .links = {{"ipcserver", SERVICE_READ}},
+    },
+};
+const size_t manifest_count = sizeof manifest / sizeof manifest[0];
+_Static_assert(sizeof manifest / sizeof manifest[0] <= MANIFEST_MAX, "raise MANIFEST_MAX");
+
+size_t manifest_find(const struct manifest_entry *entries, size_t count, const char *name)
+{
+    size_t i = 0;
+    while (i < count && strcmp(entries[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+const struct manifest_link *manifest_link(const struct manifest_entry *from, const char *to)
+{
+    for (size_t i = 0; i < MANIFEST_LINKS_MAX && from->links[i].service; i++) {
+        if (strcmp(from->links[i].service, to) == 0)
+            return &from->links[i];
+    }
+    return NULL;
+}
+
+bool manifest_wanted(const struct manifest_entry *entry, const char *boot_line)
+{
+    size_t length;
+    return !entry->boot_option || boot_option(boot_line, entry->boot_option, &length);
+}

@@ -1,0 +1,48 @@
+/* The one table of who runs and who may do what. Everything that a service starts with is in its row; nothing else gives
+ * authority. manifest_rules.c proves from the table what must never be (tests/unit/test_manifest.c, and init at start).
+ *
+ * A row's index + 1 is the badge on the service's capability to init, and on those that CONNECT hands out for it. */
+#pragma once
+#include "init/supervise.h"
+#include <abi/object.h>
+
+#define MANIFEST_MAX 16
+#define MANIFEST_CAPS_MAX 4
+#define MANIFEST_LINKS_MAX 6
+#define INIT_PRIORITY 24u
+
+/* A capability of init's own, of which the service gets a child with `rights`, under the same name. */
+struct manifest_cap {
+    const char *name; /* "trace", "power" or "root"; NULL ends the list */
+    uint32_t rights;
+};
+
+/* A service that this one may CONNECT to. */
+struct manifest_link {
+    const char *service; /* NULL ends the list */
+    uint32_t rights;     /* service rights, and MINT and TRANSFER where it may pass the capability on */
+    bool restart_with;   /* started anew after `service` was: what it got from it is void */
+};
+
+struct manifest_entry {
+    const char *name;  /* also the program's in the archive */
+    uint32_t priority; /* below init's; strictly below that of each service that it calls */
+    enum restart_policy restart;
+    uint32_t quota_pages;   /* at least this many, on the smallest machine */
+    uint32_t quota_percent; /* of the machine's memory, where that is more */
+    uint32_t stack_pages;
+    const char *boot_option; /* started only when the boot line has it; NULL: always */
+    uint32_t init_rights;    /* service rights (and MINT, TRANSFER) on the capability "init" */
+    struct manifest_cap caps[MANIFEST_CAPS_MAX];
+    struct manifest_link links[MANIFEST_LINKS_MAX];
+};
+
+extern const struct manifest_entry manifest[];
+extern const size_t manifest_count;
+
+/* The index of a name; `count` when there is none. */
+size_t manifest_find(const struct manifest_entry *entries, size_t count, const char *name);
+/* The link of entry `from` to the service `to`; NULL: may not connect. */
+const struct manifest_link *manifest_link(const struct manifest_entry *from, const char *to);
+/* Does the entry run under this boot line? */
+bool manifest_wanted(const struct manifest_entry *entry, const char *boot_line);

@@ -349,6 +349,13 @@ class Console(Connection):
         return self
 
 
+def expect(pattern, text, what="the answer"):
+    """The match of `pattern` (any case, lines) in text; a Failure that shows the text when there is none."""
+    m = re.search(pattern, text, re.I | re.M)
+    check(m, f"{what} does not match /{pattern}/: {text[:600]!r}")
+    return m
+
+
 def wait_for(attempt, limit, what, pause=0.1):
     """Calls attempt() until it returns something true."""
     end = time.monotonic() + limit * SCALE
@@ -376,5 +383,15 @@ def test(boot=None, fresh=False):
     def mark(function):
         file = Path(function.__code__.co_filename).stem
         TESTS.append(Test(function.__name__, function, boot, fresh, file))
+        return function
+    return mark
+
+
+def test_each(**boots):
+    """The same test on several machines: name[kernel], name[iso], …"""
+    def mark(function):
+        file = Path(function.__code__.co_filename).stem
+        for key, boot in boots.items():
+            TESTS.append(Test(f"{function.__name__}[{key}]", function, boot, False, file))
         return function
     return mark

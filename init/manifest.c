@@ -22,7 +22,7 @@ const struct manifest_entry manifest[] = {
         .quota_percent = 15,
         .stack_pages = 8,
         .caps = {{"trace", RIGHT_TRACE_EMIT}},
-        .links = {{"devmgr", SERVICE_ATTACH | DEVMGR_CLASS_NETWORK, .restart_with = true}},
+        .links = {{.service = "devmgr", .rights = SERVICE_ATTACH | DEVMGR_CLASS_NETWORK, .restart_with = true}},
     },
     {
         .name = "jarvis", /* nothing of its own: its authority comes with each session */
@@ -40,9 +40,9 @@ const struct manifest_entry manifest[] = {
         .stack_pages = 8,
         .init_rights = SERVICE_READ | SERVICE_ATTACH,
         .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | PASS_ON}},
-        .links = {{"netsrv", SERVICE_READ | SERVICE_ATTACH | SERVICE_LISTEN | PASS_ON},
-                  {"jarvis", SERVICE_ATTACH | PASS_ON},
-                  {"devmgr", SERVICE_READ | PASS_ON}},
+        .links = {{.service = "netsrv", .rights = SERVICE_READ | SERVICE_ATTACH | SERVICE_LISTEN | PASS_ON},
+                  {.service = "jarvis", .rights = SERVICE_ATTACH | PASS_ON},
+                  {.service = "devmgr", .rights = SERVICE_READ | PASS_ON}},
     },
     {
         .name = "netbench",
@@ -52,7 +52,7 @@ const struct manifest_entry manifest[] = {
         .stack_pages = 8,
         .boot_option = "netbench",
         .caps = {{"trace", RIGHT_TRACE_EMIT}},
-        .links = {{"netsrv", SERVICE_ATTACH | SERVICE_LISTEN}},
+        .links = {{.service = "netsrv", .rights = SERVICE_ATTACH | SERVICE_LISTEN}},
     },
     {
         .name = "ipcserver",
@@ -71,11 +71,11 @@ const struct manifest_entry manifest[] = {
         .stack_pages = 4,
         .boot_option = "bench",
         .caps = {{"trace", RIGHT_TRACE_EMIT}},
-        .links = {{"ipcserver", SERVICE_READ}},
+        .links = {{.service = "ipcserver", .rights = SERVICE_READ}},
     },
 };
 const size_t manifest_count = sizeof manifest / sizeof manifest[0];
-_Static_assert(sizeof manifest / sizeof manifest[0] <= MANIFEST_MAX, "raise MANIFEST_MAX");
+_Static_assert(sizeof manifest / sizeof manifest[0] <= MANIFEST_MAX, "raise MANIFEST_MAX (at most 32: a bit each)");
 
 size_t manifest_find(const struct manifest_entry *entries, size_t count, const char *name)
 {

@@ -20,7 +20,7 @@ struct manifest_cap {
 /* A service that this one may CONNECT to. */
 struct manifest_link {
     const char *service; /* NULL ends the list */
-    uint32_t rights;     /* service rights, and MINT and TRANSFER where it may pass the capability on */
+    uint32_t rights;     /* service rights, and MINT and TRANSFER where it may derive from it for others */
     bool restart_with;   /* started anew after `service` was: what it got from it is void */
 };
 

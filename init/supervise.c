@@ -8,11 +8,6 @@ static uint64_t wait_after(uint32_t tries)
     return wait < SUPERVISE_LONGEST_WAIT_NS ? wait : SUPERVISE_LONGEST_WAIT_NS;
 }
 
-static bool restarts(enum restart_policy policy, bool failed)
-{
-    return policy == RESTART_ALWAYS || (policy == RESTART_ON_FAILURE && failed);
-}
-
 void supervise_started(struct supervision *s)
 {
     s->state = SERVICE_STARTING;
@@ -25,14 +20,19 @@ void supervise_ready(struct supervision *s, uint64_t now_ns)
     s->ready_ns = now_ns;
 }
 
-void supervise_died(struct supervision *s, enum restart_policy policy, bool failed, uint64_t now_ns)
+void supervise_died(struct supervision *s, enum restart_policy policy, uint64_t now_ns)
 {
     bool was_healthy = s->state == SERVICE_UP && now_ns - s->ready_ns >= SUPERVISE_HEALTHY_NS;
     s->tries = was_healthy ? 1 : s->tries + 1;
     s->due_ns = now_ns + wait_after(s->tries);
     s->state = s->tries > SUPERVISE_TRIES ? SERVICE_GIVEN_UP : SERVICE_BACKING_OFF;
-    if (!restarts(policy, failed))
+    if (policy == RESTART_NEVER)
         s->state = SERVICE_STOPPED;
+}
+
+void supervise_give_up(struct supervision *s)
+{
+    s->state = SERVICE_GIVEN_UP;
 }
 
 void supervise_stop(struct supervision *s)

@@ -16,8 +16,7 @@
 #define SUPERVISE_TRIES 10u
 
 enum restart_policy {
-    RESTART_ALWAYS = 0,     /* however it ended */
-    RESTART_ON_FAILURE,     /* unless it ended by itself with code 0 */
+    RESTART_ALWAYS = 0, /* however it ended */
     RESTART_NEVER,
 };
 
@@ -31,8 +30,8 @@ struct supervision {
 
 void supervise_started(struct supervision *s);
 void supervise_ready(struct supervision *s, uint64_t now_ns);
-/* failed: it faulted, was killed, or ended with a code other than 0. */
-void supervise_died(struct supervision *s, enum restart_policy policy, bool failed, uint64_t now_ns);
+void supervise_died(struct supervision *s, enum restart_policy policy, uint64_t now_ns);
+void supervise_give_up(struct supervision *s); /* no try can help: its program is not there */
 void supervise_stop(struct supervision *s);
 void supervise_start_now(struct supervision *s, uint64_t now_ns); /* an order: due at once, deaths forgiven */
 /* Ended for no fault of its own (what it depends on was started anew): due at once, deaths neither added nor forgiven. */

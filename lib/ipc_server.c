@@ -37,6 +37,16 @@ static void drop_reply_caps(struct msg_header *head)
     }
 }
 
+/* After replies went out: the capabilities of those whose caller was gone are still here. A moved one's handle is stale
+ * (its generation has passed), so closing it does nothing. */
+static void drop_unsent(struct msg *replies, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (replies[i].head.cap_count)
+            drop_reply_caps(&replies[i].head);
+    }
+}
+
 static void serve(struct ipc_server *server, struct msg *request)
 {
     struct msg *reply = &server->replies[server->reply_count];
@@ -66,6 +76,7 @@ void ipc_server_turn(struct ipc_server *server, uint64_t deadline_ns)
     server->reply_count = 0;
     result_t count = channel_reply_recv(server->channel, server->replies, replies, server->requests, IPC_BATCH,
                                         &signals, deadline_ns);
+    drop_unsent(server->replies, replies);
     /* The kernel took the replies whatever came in. Anything else but "nothing came" is our own mistake. */
     ASSERT(count >= 0 || count == ERR_WOULD_BLOCK || count == ERR_TIMED_OUT);
     if (count >= 0 && signals && server->on_signals)
@@ -83,6 +94,7 @@ void ipc_server_flush(struct ipc_server *server)
     server->reply_count = 0;
     if (replies)
         (void)channel_reply_recv(server->channel, server->replies, replies, NULL, 0, &signals, DEADLINE_NOW);
+    drop_unsent(server->replies, replies);
 }
 
 _Noreturn void ipc_server_run(struct ipc_server *server)

@@ -1,0 +1,195 @@
+/* Starting, dying and coming back: carries out what the state machine of supervise.h says. */
+#include "init/service.h"
+
+#include <abi/boot_options.h>
+#include <string.h>
+
+#define CRASHTEST_AFTER_NS 500000000ull
+#define NS_PER_MS 1000000ull
+
+static const char *vector_name(uint32_t vector)
+{
+    static const char *const names[32] = {
+        [0] = "division by zero",    [1] = "debug",           [3] = "breakpoint",      [4] = "overflow",
+        [6] = "invalid instruction", [7] = "no FPU",          [12] = "stack fault",    [13] = "general protection",
+        [14] = "page fault",         [16] = "floating point", [17] = "alignment",      [19] = "SIMD floating point",
+    };
+    return vector < 32 && names[vector] ? names[vector] : "exception";
+}
+
+/* ---- the end of a task ---- */
+
+/* init's own copies go; those that clients hold died with the channel. */
+static void forget_task(struct service *s)
+{
+    if (s->channel != HANDLE_NONE)
+        cap_close(s->channel);
+    if (s->task != HANDLE_NONE)
+        cap_close(s->task);
+    s->channel = s->task = HANDLE_NONE;
+    s->task_id = 0;
+    s->wait_token = 0;
+    s->connected = 0;
+}
+
+static void kill_task(struct service *s)
+{
+    if (s->task != HANDLE_NONE)
+        (void)task_kill(s->task);
+    forget_task(s);
+}
+
+static void give_up(struct init *init, struct service *s, const char *why)
+{
+    log_error("%s: GIVEN UP: %s; it stays down until it is started by hand", s->entry->name, why);
+    supervise_give_up(&s->run);
+    names_given_up(init, s);
+}
+
+static void service_died(struct init *init, struct service *s)
+{
+    forget_task(s);
+    supervise_died(&s->run, s->entry->restart, clock_now());
+    if (s->run.state == SERVICE_BACKING_OFF) {
+        log_warning("%s: start it again in %llu ms (try %u)", s->entry->name,
+                    (unsigned long long)((s->run.due_ns - clock_now() + NS_PER_MS - 1) / NS_PER_MS), s->run.tries);
+    } else if (s->run.state == SERVICE_GIVEN_UP) {
+        give_up(init, s, "it died too often in a row");
+    }
+}
+
+static void on_fault(struct init *init, struct service *s, const struct msg_fault *fault)
+{
+    log_error("%s: %s (vector %u) at ip 0x%llx, address 0x%llx, error 0x%llx, sp 0x%llx", s->entry->name,
+              vector_name(fault->vector), fault->vector, (unsigned long long)fault->ip,
+              (unsigned long long)fault->address, (unsigned long long)fault->error_code,
+              (unsigned long long)fault->sp);
+    if (s->task != HANDLE_NONE)
+        (void)task_kill(s->task);
+    service_died(init, s);
+}
+
+static void on_exit(struct init *init, struct service *s, const struct msg_exit *exit)
+{
+    bool failed = exit->killed || exit->code != 0;
+    if (failed)
+        log_error("%s: %s, code %lld", s->entry->name, exit->killed ? "killed" : "ended", (long long)exit->code);
+    service_died(init, s);
+}
+
+void service_message(struct init *init, const struct msg *m)
+{
+    size_t index = (size_t)m->head.badge - 1;
+    if (index >= manifest_count)
+        return;
+    struct service *s = &init->services[index];
+    struct msg_exit exit;
+    struct msg_fault fault;
+    memcpy(&exit, m->payload, sizeof exit);
+    memcpy(&fault, m->payload, sizeof fault);
+    if (m->head.kind == MSG_FAULT && s->task_id && fault.task_id == s->task_id)
+        on_fault(init, s, &fault);
+    else if (m->head.kind == MSG_EXIT && s->task_id && exit.task_id == s->task_id)
+        on_exit(init, s, &exit);
+}
+
+/* ---- the start ---- */
+
+void service_start(struct init *init, struct service *s)
+{
+    s->started_ns = clock_now();
+    supervise_started(&s->run);
+    status_t status = service_spawn(init, s);
+    if (status == ERR_NOT_FOUND) {
+        give_up(init, s, "its program is not in the archive");
+    } else if (status != OK) {
+        log_error("%s: cannot be started: %s", s->entry->name, status_text(status));
+        service_died(init, s);
+    }
+}
+
+static bool crashtest_names(const char *name)
+{
+    size_t length;
+    const char *value = boot_option(boot_line(), "crashtest", &length);
+    return value && strlen(name) == length && memcmp(value, name, length) == 0;
+}
+
+/* Services that hold what an earlier start of `s` gave them (a driver its device) begin anew now that it is there to
+ * take it back: a new devmgr has stopped every device before it says that it is ready. */
+static void restart_followers(struct init *init, const struct service *s)
+{
+    for (size_t i = 0; i < manifest_count; i++) {
+        struct service *other = &init->services[i];
+        const struct manifest_link *link = manifest_link(other->entry, s->entry->name);
+        if (!link || !link->restart_with || !(other->connected & 1u << (s - init->services)))
+            continue;
+        log_warning("%s: starts anew with %s", other->entry->name, s->entry->name);
+        kill_task(other);
+        supervise_follow(&other->run, clock_now());
+    }
+}
+
+void service_went_ready(struct init *init, struct service *s)
+{
+    supervise_ready(&s->run, clock_now());
+    log_info("%s is ready (%llu us)", s->entry->name, (unsigned long long)(clock_now() - s->started_ns) / 1000);
+    if (s->run.starts == 1 && crashtest_names(s->entry->name))
+        init->crash_due_ns = s->run.ready_ns + CRASHTEST_AFTER_NS;
+    if (s->run.starts > 1)
+        restart_followers(init, s);
+    names_ready(init, s);
+}
+
+/* ---- orders ---- */
+
+void service_order_stop(struct init *init, struct service *s)
+{
+    (void)init;
+    log_info("%s: stopped by order", s->entry->name);
+    kill_task(s);
+    supervise_stop(&s->run);
+}
+
+void service_order_restart(struct init *init, struct service *s)
+{
+    (void)init;
+    log_info("%s: started by order", s->entry->name);
+    kill_task(s);
+    supervise_start_now(&s->run, clock_now());
+}
+
+/* ---- time ---- */
+
+static void crash_if_due(struct init *init)
+{
+    if (clock_now() < init->crash_due_ns)
+        return;
+    init->crash_due_ns = DEADLINE_NEVER;
+    for (size_t i = 0; i < manifest_count; i++) {
+        struct service *s = &init->services[i];
+        if (crashtest_names(s->entry->name) && s->task != HANDLE_NONE)
+            (void)task_kill(s->task); /* its MSG_EXIT then takes the way of every death */
+    }
+}
+
+void services_turn(struct init *init)
+{
+    if (init->crash_due_ns != DEADLINE_NEVER)
+        crash_if_due(init);
+    for (size_t i = 0; i < manifest_count; i++) {
+        struct service *s = &init->services[i];
+        if (s->run.state == SERVICE_BACKING_OFF && supervise_due(&s->run) <= clock_now())
+            service_start(init, s);
+    }
+}
+
+uint64_t services_due(const struct init *init)
+{
+    uint64_t due = init->crash_due_ns;
+    for (size_t i = 0; i < manifest_count; i++) {
+        uint64_t of_this = supervise_due(&init->services[i].run);
+        due = of_this < due ? of_this : due;
+    }
+    return due;
+}

@@ -1,0 +1,69 @@
+/* init: the first task. Starts what the manifest says, then answers and supervises for ever. */
+#include "init/manifest_rules.h"
+#include "init/service.h"
+
+static struct init init;
+
+static void on_kernel_message(void *context, struct msg *m)
+{
+    service_message(context, m);
+}
+
+static uint64_t on_idle(void *context)
+{
+    return services_due(context);
+}
+
+static void on_turn(void *context)
+{
+    services_turn(context);
+}
+
+static uint64_t free_pages(void)
+{
+    struct system_info info;
+    result_t got = system_info(cap_named("trace"), INFO_SYSTEM, 0, &info, sizeof info);
+    return got == 1 ? info.free_bytes >> PAGE_SHIFT : 0;
+}
+
+static void set_up(void)
+{
+    handle_t signal;
+    init.server.ops = init_ops;
+    init.server.op_count = init_op_count;
+    init.server.context = &init;
+    init.server.on_kernel_message = on_kernel_message;
+    init.server.on_idle = on_idle;
+    init.server.on_turn = on_turn;
+    ASSERT(ipc_server_init(&init.server, 128, &signal) == OK);
+    result_t sender = cap_mint(init.server.channel,
+                               RIGHTS_SERVICE | RIGHT_CHANNEL_SEND | RIGHT_MINT | RIGHT_TRANSFER, 0);
+    ASSERT(sender > 0);
+    init.sender = (handle_t)sender;
+    init.archive = (const uint8_t *)task_start_info->module_address;
+    init.archive_size = task_start_info->module_size;
+    init.machine_pages = free_pages();
+    init.crash_due_ns = DEADLINE_NEVER;
+}
+
+static void start_all(void)
+{
+    for (size_t i = 0; i < manifest_count; i++)
+        init.services[i].entry = &manifest[i];
+    for (size_t i = 0; i < manifest_count; i++) {
+        if (manifest_wanted(&manifest[i], boot_line()))
+            service_start(&init, &init.services[i]);
+    }
+}
+
+int main(void)
+{
+    struct manifest_fault fault = manifest_check(manifest, manifest_count);
+    if (fault.rule) {
+        log_error("the manifest breaks a rule: %s: %s", fault.service ? fault.service : "table", fault.rule);
+        return 1;
+    }
+    set_up();
+    start_all();
+    ipc_server_run(&init.server);
+}

@@ -9,7 +9,7 @@ struct service { /* all zero but `entry` and `run`: it has no task */
     const struct manifest_entry *entry;
     struct supervision run;
     /* While it is alive: */
-    handle_t task;
+    handle_t task, memory; /* memory: program, start info and stack; the task's mappings end with it */
     uint32_t task_id;     /* 0: no task; messages about another id are about an earlier start */
     handle_t channel;     /* what READY brought: SEND|MINT|TRANSFER; HANDLE_NONE before */
     uint64_t started_ns;

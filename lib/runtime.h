@@ -23,5 +23,6 @@ const char *status_text(status_t status); /* "the task's memory quota is used up
 _Noreturn void assert_failed(const char *expression, const char *file, int line);
 #define ASSERT(e) ((e) ? (void)0 : assert_failed(#e, __FILE__, __LINE__))
 
-/* Creates `pages` of memory and maps them READ|WRITE. NULL when refused; *memory is the handle. */
+/* Creates `pages` of memory and maps them READ|WRITE. NULL when refused; *memory is the handle: the mapping lives until it
+ * is closed. */
 void *memory_map_new(size_t pages, uint32_t flags, handle_t *memory);

@@ -1,0 +1,255 @@
+"""How each figure is measured, the same way for TRustOs and for the rival: a fresh boot each, the same QEMU, the same
+load generator; medians.  The load generator and the boot probe are the rival's own (shared/bench/linux)."""
+import functools
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+import harness  # noqa: E402
+from harness import BUILD, CONSOLE, ROOT, SCALE, Boot, Failure, Machine, Skip  # noqa: E402
+
+RUNS = int(os.environ.get("RUNS", "3"))
+BYTES = os.environ.get("BYTES", "256M")
+RTTS, CONNECTIONS = os.environ.get("N_RTT", "10000"), os.environ.get("N_CONN", "1000")
+QUIET_S = int(os.environ.get("QUIET_S", "20"))
+LOAD_SOURCE = Path(os.environ.get("BENCH_LINUX", ROOT / "../shared/bench/linux"))
+LOAD = BUILD / "bench-linux"
+STATIC = "ip=10.0.2.15/24,10.0.2.2"
+CALIBRATION_LIMIT = 0.02
+UNITS = {"ipc_call_reply_4w": "insn", "ipc_batch64_msg": "insn", "ipc_batch64_msg_empty": "insn",
+         "syscall_null": "insn", "boot_to_listen": "ms", "mem_min": "MiB", "iso_size": "bytes",
+         "kernel_size": "bytes", "services_size": "bytes", "first_byte": "ms", "first_byte_iso": "ms",
+         "echo64_p50": "us", "echo64_p99": "us", "conn_rate": "per_s", "tcp_in": "MB/s", "tcp_out": "MB/s",
+         "idle": "percent"}
+LOWER_IS_BETTER = {"insn", "ms", "MiB", "bytes", "us", "percent"}
+
+
+def note(text):
+    print(f"# {text}", file=sys.stderr, flush=True)
+
+
+def show(name, value, prefix=""):
+    unit = UNITS[name]
+    text = f"{value:.0f}" if unit == "bytes" or value >= 1000 else f"{value:.4g}"
+    print(f"{prefix}{name} {text} {unit}", flush=True)
+
+
+def wait_until_quiet():
+    """Until both processors are 85 % idle for a second, at most QUIET_S."""
+    def times():
+        fields = [int(x) for x in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+        return fields[3] + fields[4], sum(fields)
+    for _ in range(QUIET_S):
+        idle, total = times()
+        time.sleep(1)
+        idle_after, total_after = times()
+        if idle_after - idle >= 0.85 * (total_after - total):
+            return
+    note(f"the machine was not quiet within {QUIET_S} s (load {os.getloadavg()[0]:.1f})")
+
+
+# ---- the load generator ----
+@functools.cache
+def load_tools(images=False):
+    """build/bench-linux with netload and bootprobe built, and with images=True the rival's kernel and initrd."""
+    if not LOAD.exists():
+        if not (LOAD_SOURCE / "netload.c").exists():
+            raise Skip(f"{LOAD_SOURCE} is not there: no load generator (set BENCH_LINUX)")
+        shutil.copytree(LOAD_SOURCE, LOAD)
+    out = LOAD / "out"
+    out.mkdir(exist_ok=True)
+    for tool in ("netload", "bootprobe"):
+        if not (out / tool).exists():
+            subprocess.run(["gcc", "-O2", "-static", "-s", "-o", out / tool, LOAD / f"{tool}.c"], check=True)
+    if images and not (out / "cloud-fast16.iso").exists():
+        note("building the rival: Debian's kernels are fetched with apt-get download")
+        done = subprocess.run([LOAD / "build.sh"], capture_output=True, text=True)
+        if done.returncode:
+            raise Skip(f"the rival does not build: {done.stderr[-500:]}")
+    return out
+
+
+def netload(machine, port, *words):
+    """One run of the load generator: its "key=value" words."""
+    line = [load_tools() / "netload", "127.0.0.1", str(machine.ports[port]), *words]
+    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "NETLOAD_TIMEOUT": "120"})
+    if done.returncode:
+        raise Failure(f"netload {' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
+    return dict(word.split("=", 1) for word in done.stdout.split() if "=" in word)
+
+
+# ---- the two systems ----
+def ours(**changes):
+    return replace(Boot(append=f"netbench {STATIC}", kernel=str(BUILD / "kernel.elf"),
+                        initrd=str(BUILD / "services.tar")), **changes)
+
+
+@functools.cache
+def rival_words():
+    return subprocess.run(["bash", "-c", f". {LOAD}/lib.sh; echo $KARGS rdinit=/hl $FASTARGS"], check=True,
+                          capture_output=True, text=True).stdout.strip()
+
+
+def rival(**changes):
+    """Its fastest variant: Debian's cloud kernel, one static C program as init, static address, no mitigations."""
+    out = load_tools(images=True)
+    return replace(Boot(append=rival_words(), kernel=str(out / "vmlinuz-cloud"),
+                        initrd=str(out / "fast-cloud.cpio.gz")), **changes)
+
+
+# ---- one boot, several network figures ----
+def network_once(boot):
+    wait_until_quiet()
+    with Machine(boot) as machine:
+        machine.wait_echo()
+        time.sleep(1)
+        rtt = netload(machine, 7, "rtt", RTTS, "64", "1000")
+        conn = netload(machine, 7, "conn", CONNECTIONS)
+        if conn["errors"] != "0":
+            raise Failure(f"{conn['errors']} connections failed")
+        into = netload(machine, 9, "send", BYTES)
+        out = netload(machine, 19, "recv", BYTES)
+        time.sleep(2)
+        before = machine.cpu_seconds()
+        time.sleep(5)
+        idle = (machine.cpu_seconds() - before) / 5
+    return {"echo64_p50": float(rtt["p50_us"]), "echo64_p99": float(rtt["p99_us"]),
+            "conn_rate": float(conn["conn_per_s"]), "tcp_in": float(into["MB_per_s"]),
+            "tcp_out": float(out["MB_per_s"]), "idle": idle * 100}
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def first_byte_once(boot, guest_port=7):
+    """ms from QEMU's start to the first byte that comes back on guest_port."""
+    wait_until_quiet()
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        line = [harness.QEMU, "-accel", "tcg", "-M", boot.machine, "-cpu", boot.cpu, "-m", str(boot.mem), "-smp", "1",
+                "-nodefaults", "-vga", "none", "-display", "none", "-no-reboot", "-serial", "stdio",
+                "-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{port}-:{guest_port}",
+                "-device", f"{boot.nic},netdev=n0,romfile="]
+        if boot.how == "kernel":
+            line += ["-kernel", boot.kernel, "-initrd", boot.initrd, "-append", boot.append]
+        else:
+            line += ["-cdrom", boot.how]
+        done = subprocess.run([load_tools() / "bootprobe", str(port), str(60 * SCALE), f"{folder}/log", "--", *line],
+                              capture_output=True, text=True)
+    if done.returncode:
+        raise Failure(f"no first byte: {done.stdout.strip()} {done.stderr.strip()}")
+    return float(re.search(r"\bms=(\d+)", done.stdout)[1])
+
+
+# ---- memory, sizes, guest time, instructions ----
+def works_with(boot, mem, port):
+    """Does a machine with `mem` MiB serve `port`?"""
+    try:
+        with Machine(replace(boot, mem=mem)) as machine:
+            if port == CONSOLE:
+                machine.wait_console(20)
+                return "free" in machine.ask("memory", 20)
+            machine.wait_echo(20)
+            return True
+    except (Failure, OSError):
+        return False
+
+
+def smallest_memory(boot, port, low=4, high=192):
+    """The least -m at which `port` is served three times of three; bisection first, then upwards."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if works_with(boot, middle, port) else (middle, high)
+    while not all(works_with(boot, high, port) for _ in range(3)):
+        high += 1
+        if high > 256:
+            raise Failure("it serves with no size up to 256 MiB")
+    return high
+
+
+def stripped_size(path):
+    with tempfile.NamedTemporaryFile() as file:
+        subprocess.run(["strip", "-s", "-o", file.name, path], check=True)
+        return os.path.getsize(file.name)
+
+
+def boot_to_listen_once():
+    """Guest ms since kernel entry at which rconsole's log line says that it listens."""
+    wait_until_quiet()
+    with Machine(ours(append=STATIC)) as machine:
+        m = machine.wait_serial(r"^\[\s*(\d+)\.(\d+)\][^\n]*\brconsole\b[^\n]*\blisten")
+        return float(f"{m[1]}.{m[2]}") * 1000
+
+
+def instructions():
+    """{name: instructions} of ipcbench, after its calibration was found right."""
+    with Machine(ours(append=f"bench {STATIC}", initrd=str(BUILD / "services-test.tar"), icount=True)) as machine:
+        machine.wait_serial(r"BENCH (done|failed)", 300)
+        text = machine.serial()
+    rows = dict(re.findall(r"BENCH (\w+) ([\d.]+) \w+", text))
+    if "BENCH done" not in text:
+        raise Failure(f"ipcbench failed: {text[-500:]}")
+    calibration = float(rows.pop("calibration"))
+    note(f"calibration: a loop of known length takes {calibration} ns of guest time per instruction")
+    if abs(calibration - 1) > CALIBRATION_LIMIT:
+        raise Failure(f"calibration is off: {calibration} ns per instruction in place of 1")
+    if rows.pop("batch_messages_per_receive") != "64":
+        note("not every batch of 64 was received by one receive")
+    return {name: float(value) for name, value in rows.items()}
+
+
+def rival_instructions():
+    """Linux: getppid, and the cheapest way to hand eight bytes to another process and back."""
+    load_tools(images=True)
+    env = {**os.environ, "RUNS": "1", "ARGSETS": "mitigations=off init_on_alloc=0 lsm= audit=0 psi=0"}
+    text = subprocess.run([LOAD / "ipc.sh", "icount"], env=env, capture_output=True, text=True).stdout
+    rows = dict(re.findall(r"^ipc_insn (\w+)\s+.*?median=([\d.]+)", text, re.M))
+    if "getppid" not in rows:
+        raise Failure(f"the rival's ipc.sh failed: {text[-300:]}")
+    return {"syscall_null": float(rows["getppid"]), "ipc_call_reply_4w": float(rows["pipe_8B"])}
+
+
+class Table:
+    """Values by name; a median each."""
+
+    def __init__(self):
+        self.values = {}
+
+    def add(self, figures):
+        for name, value in figures.items():
+            self.values.setdefault(name, []).append(value)
+
+    def median(self, name):
+        return statistics.median(self.values[name])
+
+    def best(self, name):
+        return (min if UNITS[name] in LOWER_IS_BETTER else max)(self.values[name])
+
+    def show(self, prefix=""):
+        for name in UNITS:
+            if name in self.values:
+                show(name, self.median(name), prefix)
+
+
+def attempt(trouble, what, function, *arguments):
+    """function(*arguments), or None with its failure noted: one figure that can't be had does not hide the others."""
+    try:
+        return function(*arguments)
+    except Skip as why:
+        note(f"{what} skipped: {why}")
+    except Exception as error:
+        note(f"{what} FAILED: {type(error).__name__}: {error}")
+        trouble.append(what)
+    return None

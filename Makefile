@@ -2,8 +2,20 @@
 
 CC     := $(if $(filter default,$(origin CC)),gcc,$(CC))
 BUILD  ?= release
-BOOT   ?=
 FUZZ_SECONDS ?= 5
+
+# What `make run` boots, and how (tools/run.sh says more)
+MEM ?= 256
+CPUS ?= 1
+NIC ?= virtio
+MACHINE ?= pc
+BOOT ?=
+CONSOLE ?= 2323
+AGENT ?= 2324
+TRACE ?= 2325
+DISK ?=
+QEMU_EXTRA ?=
+export MEM CPUS NIC MACHINE BOOT CONSOLE AGENT TRACE DISK QEMU_EXTRA
 
 ifeq ($(filter $(BUILD),release debug),)
 $(error BUILD=$(BUILD) is not known: say BUILD=release or BUILD=debug)
@@ -42,8 +54,10 @@ KERNEL_FLAGS = $(COMMON) -ffreestanding -mcmodel=kernel -mno-red-zone -DTRUSTOS_
 USER_FLAGS   = $(COMMON) -ffunction-sections -fdata-sections -DTRUSTOS_USER=1 -D_GNU_SOURCE -isystem build/musl/include -isystem $(CC_HEADERS)
 HOST_FLAGS   = -std=gnu17 -g -O1 $(WARNINGS) -fno-omit-frame-pointer -DTRUSTOS_HOST=1 -D_GNU_SOURCE -Iinclude -I.
 NASM_FLAGS   = -f elf64 -g -F dwarf -Werror -I./ -Iinclude/
-USER_LINK    = $(CC) -nostdlib -static -no-pie -Wl,-T,lib/user.ld,-u,_start,--gc-sections,-z,max-page-size=4096,-z,noexecstack,--build-id=none
-KERNEL_LINK  = ld -nostdlib -static -T kernel/kernel.ld -z max-page-size=4096 -z noexecstack --build-id=none
+SANITIZE     = -fsanitize=address,undefined -fno-sanitize-recover=all
+LINK         = ld -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none
+USER_LINK    = $(LINK) -T lib/user.ld -u _start --gc-sections
+KERNEL_LINK  = $(LINK) -T kernel/kernel.ld
 
 # An object of the target is $(OBJ)/<unit>/<source>.o, where a unit is the kernel, lib, a third-party library or a program.
 unit     = $(firstword $(subst /, ,$1))
@@ -61,7 +75,8 @@ UNITS       := kernel lib $(LIBRARIES) $(PROGRAMS)
 OBJECTS     := $(foreach u,$(UNITS),$(call objects,$u))
 
 # write,text: sets the target's text, and leaves its time alone when it is that already
-write = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$1)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+write  = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$1)' >$@.new; $(settle)
+settle = cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 say   = @printf '  %-8s %s\n' '$1' '$2'
 Q     = $(if $(V),,@)
 
@@ -137,7 +152,7 @@ needs = $(call objects,$1) $(OBJ)/libtrustos.a $(patsubst %,$(OBJ)/lib%.a,$($1_L
 $(PROGRAMS:%=build/services/%): build/services/%: $$(call needs,$$*) $(OBJ)/%.objects lib/user.ld build/config
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(USER_LINK) -o $@ $(call objects,$*) -Wl,--start-group $(filter %.a,$^) $(LIBGCC) -Wl,--end-group
+	$(Q)$(USER_LINK) -o $@ $(call objects,$*) --start-group $(filter %.a,$^) $(LIBGCC) --end-group
 
 $(PROGRAMS:%=build/services/stripped/%): build/services/stripped/%: build/services/%
 	@mkdir -p $(@D)
@@ -154,11 +169,81 @@ build/services-test.tar: $(PROGRAMS:%=build/services/stripped/%) build/services.
 build/services.list: FORCE
 	$(call write,$(SHIPPED) + $(ADDED))
 
--include $(OBJECTS:.o=.d)
+# ---- Image and running it -----------------------------------------------------------------------------------------------------
+
+build/grub.cfg: boot/grub.cfg FORCE
+	@case $$BOOT in *[!A-Za-z0-9_=,.:/+@%^~\ -]*) echo "BOOT='$$BOOT': only letters, digits, spaces and _=,.:/+@%^~- are understood" >&2; exit 2;; esac
+	@awk '{ i = index($$0, "@BOOT@"); if (i) $$0 = substr($$0, 1, i - 1) ENVIRON["BOOT"] substr($$0, i + 6); print }' $< >$@.new; $(settle)
+build/trustos.iso: boot/iso.sh build/grub.cfg build/kernel.elf build/services.tar
+	$(call say,ISO,$@)
+	$(Q)$^ $@
+
+.PHONY: run run-kernel run-check
+run: run-check build/trustos.iso ## boot the ISO in QEMU: MEM=256 CPUS=1 NIC=virtio|e1000 MACHINE=pc|q35 BOOT="options"
+	@tools/run.sh iso
+run-kernel: run-check build/kernel.elf build/services.tar ## the same without GRUB. Both: CONSOLE=2323 AGENT=2324 TRACE=2325 DISK=file QEMU_EXTRA=..
+	@tools/run.sh kernel
+run-check:
+	@tools/run.sh check
+
+# ---- Tests and benchmarks, on the host and in QEMU -----------------------------------------------------------------------------
+
+# Host objects are $(OBJ)/unit/<test>/<source>.o; a fuzzer's are clang's, whatever CC is
+unit_objects = $(patsubst %,$(OBJ)/unit/$1/%.o,$($1_SRCS))
+fuzz_objects = $(patsubst %,build/obj-clang-fuzz/$1/%.o,$($1_SRCS))
+UNIT_OBJECTS := $(foreach t,$(UNIT_TESTS),$(call unit_objects,$t))
+FUZZ_OBJECTS := $(foreach t,$(FUZZERS),$(call fuzz_objects,$t))
+unit.c = $(strip $(CC) $(HOST_FLAGS) $(SANITIZE) $($(call unit,$1)_CFLAGS)) -MMD -MP -c $2 -o $3
+fuzz.c = $(strip clang $(HOST_FLAGS) $(SANITIZE) -fsanitize=fuzzer $($(call unit,$1)_CFLAGS)) -MMD -MP -c $2 -o $3
+
+$(UNIT_TESTS:%=$(OBJ)/unit/%.flags): $(OBJ)/unit/%.flags: FORCE
+	$(call write,$(call unit.c,$*) $($*_SRCS) $($*_LIBS))
+$(FUZZERS:%=build/obj-clang-fuzz/%.flags): build/obj-clang-fuzz/%.flags: FORCE
+	$(call write,$(call fuzz.c,$*) $($*_SRCS) $($*_LIBS))
+$(UNIT_OBJECTS): $(OBJ)/unit/%.o: $$(call source,$$*) $(OBJ)/unit/$$(call unit,$$*).flags | build/setup-test
+	$(call say,HOSTCC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(call unit.c,$*,$<,$@)
+$(FUZZ_OBJECTS): build/obj-clang-fuzz/%.o: $$(call source,$$*) build/obj-clang-fuzz/$$(call unit,$$*).flags | build/setup-test
+	$(call say,FUZZCC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(call fuzz.c,$*,$<,$@)
+$(UNIT_TESTS:%=build/unit/%): build/unit/%: $$(call unit_objects,$$*) $(OBJ)/unit/%.flags build/config
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZE) -o $@ $(filter %.o,$^) -lcmocka $($*_LIBS)
+$(FUZZERS:%=build/fuzz/%): build/fuzz/%: $$(call fuzz_objects,$$*) build/obj-clang-fuzz/%.flags
+	@mkdir -p $(@D)
+	$(Q)clang $(SANITIZE) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $($*_LIBS)
+
+IMAGES := build/kernel.elf build/services.tar build/services-test.tar build/trustos.iso
+
+.PHONY: unit fuzz images test bench bench-linux check-includes check-format format
+images: $(IMAGES)
+unit: $(UNIT_TESTS:%=build/unit/%)
+fuzz: $(FUZZERS:%=build/fuzz/%)
+test: build/setup-test unit fuzz images ## everything: host tests, fuzzers (FUZZ_SECONDS=5 each), include rings, format, the image in QEMU
+	@UNIT_TESTS='$(UNIT_TESTS)' FUZZERS='$(FUZZERS)' FUZZ_SECONDS=$(FUZZ_SECONDS) tools/test.sh
+bench: build/setup-test images ## measure TRustOs
+	@tests/bench/run
+bench-linux: build/setup-test build/setup-bench images ## measure TRustOs against Linux in the same QEMU
+	@tests/bench/run-linux
+check-includes: ## the header rings of docs/build.md
+	@tools/check-includes.sh
+check-format: ## is every file as .clang-format says? (with clang-format 14)
+	@tools/check-format.sh
+format: ## make it so
+	@tools/check-format.sh --fix
+
+-include $(OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(FUZZ_OBJECTS:.o=.d)
 
 # ---- Housekeeping --------------------------------------------------------------------------------------------------------------
 
-.PHONY: clean distclean help FORCE
+.PHONY: compile_commands.json clean distclean help FORCE
+command = {"directory": "$(CURDIR)", "file": "$2", "command": "$(subst ",\",$(call compile.c,$1,$2,$3))"}
+compile_commands.json: ## for editors and clangd
+	$(file >build/commands)
+	$(foreach u,$(UNITS),$(foreach c,$(filter %.c,$($u_SRCS)),$(file >>build/commands,$(call command,$u,$c,$(OBJ)/$u/$c.o))))
+	@sed -e '1d; $$!s/$$/,/' build/commands | { echo '['; cat; echo ']'; } >$@
 clean: ## remove what was built, keep what was fetched
 	$(Q)find build -mindepth 1 -maxdepth 1 ! -name third_party -exec rm -rf {} + 2>/dev/null || true
 distclean: ## remove all of build/

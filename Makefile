@@ -90,6 +90,8 @@ build/setup-%: tools/packages.txt tools/setup.sh
 	@mkdir -p build
 	@tools/setup.sh $*
 	@touch $@
+build/setup-test: | build/setup-run
+build/setup-bench: | build/setup-test
 
 .PHONY: setup fetch
 setup: build/setup-run build/setup-test ## install the Debian packages that building and testing need (not root: print the line to run)

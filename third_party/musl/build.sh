@@ -3,8 +3,9 @@
 # third_party/musl/build.sh library <musl> <include> <objects> <libc.a> <compiler and flags...>
 #
 # Compiles the parts of musl that a task can use. What is left out needs an operating system of another kind: threads, processes,
-# signals, files by name, users, sockets. Only the files named in `float` may touch floating point; all else is compiled with
-# general registers only, so that a task which never prints or parses a double never makes the kernel keep FPU state for it.
+# signals, files by name, users, sockets. All is compiled with general registers only, but for the files in `float`; those use the
+# FPU only where a double is (no vector registers for copying), so that a task which never prints or parses one never makes the kernel
+# keep FPU state for it.
 set -euf
 what=$1 musl=$2 include=$3
 here=$(dirname "$0")
@@ -53,9 +54,10 @@ library() {
         -I$here/arch -I$musl/arch/x86_64 -I$musl/arch/generic -I$musl/src/include -I$musl/src/internal
         -I$include"
     rm -rf "$objects" && mkdir -p "$objects"
+    case $1 in *clang*) with_float=-mno-implicit-float ;; *) with_float="-mtune=k8 -fno-tree-vectorize" ;; esac
     (sources) | while read -r source; do
         mode=-mgeneral-regs-only
-        for pattern in $float; do case ${source%.c} in $pattern) mode= ;; esac; done
+        for pattern in $float; do case ${source%.c} in $pattern) mode=$with_float ;; esac; done
         echo "$@" $flags $mode -c "$musl/src/$source" -o "$objects/$(echo "$source" | tr / _).o"
     done >"$objects/commands"
     echo "$@" $flags -mgeneral-regs-only -c "$here/trustos.c" -o "$objects/trustos.o" >>"$objects/commands"

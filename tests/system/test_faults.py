@@ -3,6 +3,7 @@ import re
 import time
 
 from harness import SERVICES, TOKEN, Boot, Failure, Machine, check, expect, test, wait_for
+from test_leaks import figures
 
 OPERATOR = Boot(append=f"netbench token={TOKEN}")
 
@@ -61,7 +62,6 @@ for _name in SERVICES + ("netbench",):
 def restarts_one_after_another_leak_no_memory(machine):
     def free_pages():
         time.sleep(1)
-        from test_leaks import figures
         return figures(machine)["free_pages"]
     for name in ("jarvis", "rconsole", "netsrv", "devmgr"):
         counts = []

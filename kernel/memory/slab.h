@@ -1,5 +1,6 @@
 /* Kernel objects of fixed sizes. Called with the kernel lock held. A cache takes whole frames and gives empty ones
- * back. Objects come zeroed. On the host the page source is malloc (tests). */
+ * back. Objects come zeroed. Pure: where pages come from is up to whoever links it (memory.c; on the host
+ * tests/unit/slab_host.c, with malloc). */
 #pragma once
 #include <abi/types.h>
 
@@ -15,3 +16,7 @@ struct slab_cache {
 
 void *slab_alloc(struct slab_cache *cache); /* NULL when memory is used up; at most 2048 bytes an object */
 void slab_free(struct slab_cache *cache, void *object);
+
+/* PAGE_SIZE bytes, aligned to it, contents undefined; NULL: none. */
+void *slab_page_take(void);
+void slab_page_give(void *page);

@@ -11,6 +11,10 @@ void klog(enum klog_level level, const char *format, ...) __attribute__((format(
 /* The same for a task's line. */
 void klog_text(enum klog_level level, const char *who, const char *text, size_t length);
 void klog_set_level(enum klog_level level);
+/* Text as it stands, to the ring and the serial port whatever the level: panics. */
+void klog_raw(const char *text, size_t length);
+/* Told of each line (its level and the position of its first byte); NULL at first, the trace sets it. */
+extern void (*klog_observer)(enum klog_level level, uint64_t position);
 /* Copies text from byte position *position on (moved forward to the oldest byte kept); returns bytes. */
 size_t klog_read(uint64_t *position, char *buffer, size_t bytes);
 uint64_t klog_end(void);

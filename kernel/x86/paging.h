@@ -36,3 +36,5 @@ extern uint64_t paging_kernel_root;
 void paging_init(void);
 /* Device registers for the kernel itself (APIC, IOAPIC, HPET, ECAM): uncached. */
 volatile void *mmio_map(uint64_t physical, uint64_t bytes);
+/* Whether 8 bytes at an address of the kernel half can be read, by the tables in CR3. */
+bool paging_kernel_readable(uint64_t address);

@@ -1,7 +1,11 @@
 /* The machine around the CPU: firmware tables, interrupt controllers, clock, serial port. */
 #pragma once
 #include <abi/device.h>
+#include <abi/errors.h>
 #include <abi/types.h>
+
+/* kernel_main()'s first call: everything below, in the right order. Interrupts stay off. (platform.c) */
+void platform_init(uint32_t magic, uint64_t info_physical);
 
 /* ---- acpi.c: static tables only (RSDP, RSDT or XSDT, MADT, MCFG, FADT; later SRAT, SLIT, DMAR) ---- */
 void acpi_init(void); /* reads boot_info.rsdp_physical, else searches EBDA and 0xe0000; a broken table is skipped with a

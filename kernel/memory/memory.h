@@ -1,0 +1,9 @@
+/* Where the frames come from at boot, and the kernel's own pages. */
+#pragma once
+#include <abi/types.h>
+
+/* Sets up struct frame for the RAM that boot_info tells of, in the largest region; after paging_init(). */
+void memory_init(void);
+/* A zeroed frame for the kernel itself, never given back; before memory_init() cut off boot_info's RAM. 0: none left. */
+uint64_t memory_kernel_page(void);
+uint64_t memory_kernel_bytes(void); /* the image and what memory_kernel_page() gave */

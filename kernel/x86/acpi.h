@@ -1,0 +1,32 @@
+/* What the static ACPI tables told, for the platform code beside it (ACPI 6.4 chapter 5; devmgr's part is struct
+ * platform_info). Filled once by acpi_init(), with a PC's defaults where a table is missing or broken. */
+#pragma once
+#include "kernel/x86/platform.h"
+
+#define ACPI_IOAPICS_MAX 8
+struct acpi_ioapic {
+    uint64_t physical;
+    uint32_t id, gsi_base;
+};
+struct acpi_gas { /* generic address structure, §5.2.3.2 */
+    uint8_t space, bits, offset, access;
+    uint64_t address;
+} __attribute__((packed));
+enum { GAS_MEMORY = 0, GAS_PORT = 1 };
+
+struct acpi_facts {
+    uint64_t local_apic_physical;
+    struct acpi_ioapic ioapics[ACPI_IOAPICS_MAX];
+    uint32_t ioapic_count;
+    uint16_t pm_timer_port; /* 0: none */
+    bool pm_timer_32bit;
+    uint16_t pm1a_control, pm1b_control; /* ports; 0: none */
+    uint32_t smi_command;
+    uint8_t acpi_enable;
+    bool s5_known;
+    uint8_t s5_a, s5_b; /* SLP_TYP for PM1a and PM1b */
+    bool reset_known;
+    struct acpi_gas reset_register;
+    uint8_t reset_value;
+};
+extern struct acpi_facts acpi;

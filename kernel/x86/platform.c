@@ -1,0 +1,66 @@
+/* The order in which the machine comes up. Each step needs only what stands above it. */
+#include <abi/boot_options.h>
+#include "kernel/memory/frame.h"
+#include "kernel/memory/memory.h"
+#include "kernel/x86/boot_info.h"
+#include "kernel/x86/clock.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/log.h"
+#include "kernel/x86/paging.h"
+#include "kernel/x86/platform.h"
+
+static const struct {
+    const char *name;
+    enum klog_level level;
+} log_levels[] = {{"error", KLOG_ERROR}, {"warning", KLOG_WARNING}, {"info", KLOG_INFO}, {"debug", KLOG_DEBUG}};
+
+static void log_level_from(const char *line)
+{
+    size_t length;
+    const char *value = boot_option(line, "log", &length);
+    if (!value)
+        return;
+    for (size_t i = 0; i < sizeof(log_levels) / sizeof(log_levels[0]); i++) {
+        if (boot_word_is(value, length, log_levels[i].name)) {
+            klog_set_level(log_levels[i].level);
+            return;
+        }
+    }
+    klog(KLOG_WARNING, "log=%.*s is none of error, warning, info, debug", length > 40 ? 40 : (int)length, value);
+}
+
+static void say_memory(void)
+{
+    static const char *const types[] = {"?", "RAM", "reserved", "ACPI", "kernel", "module"};
+    for (uint32_t i = 0; i < boot_info.region_count; i++) {
+        const struct boot_region *r = &boot_info.regions[i];
+        klog(KLOG_DEBUG, "memory: %012lx..%012lx %s", r->start, r->start + r->bytes, types[r->type]);
+    }
+    klog(KLOG_INFO, "memory: %lu of %lu KiB free", frame_free_count() * 4, frame_total_count() * 4);
+}
+
+static void say_cpu(void)
+{
+    klog(KLOG_INFO, "cpu: %s%s%s%s%s", cpu_model, cpu_has_nx ? " nx" : "", cpu_has_smep ? " smep" : "",
+         cpu_has_smap ? " smap" : "", cpu_has_umip ? " umip" : "");
+}
+
+void platform_init(uint32_t magic, uint64_t info_physical)
+{
+    serial_init();
+    cpu_init(&cpus[0]); /* from here on an exception is a panic and not a reset */
+    boot_info_init(magic, info_physical);
+    log_level_from(boot_info.boot_line);
+    klog(KLOG_INFO, "TRustOs, started by %s", boot_info.loader);
+    boot_line_check(boot_info.boot_line);
+    say_cpu();
+    acpi_init();   /* through the early map, while it is there */
+    clock_start(); /* the rest is done while it measures */
+    paging_init();
+    apic_init();
+    memory_init();
+    say_memory();
+    ioapic_init();
+    random_init();
+    clock_init();
+}

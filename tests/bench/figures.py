@@ -65,6 +65,7 @@ def load_tools(images=False):
         if not (LOAD_SOURCE / "netload.c").exists():
             raise Skip(f"{LOAD_SOURCE} is not there: no load generator (set BENCH_LINUX)")
         shutil.copytree(LOAD_SOURCE, LOAD)
+        LOAD.chmod(0o755)  # the source may be read-only
     out = LOAD / "out"
     out.mkdir(exist_ok=True)
     for tool in ("netload", "bootprobe"):

@@ -106,7 +106,7 @@ def firmware(*names):
 def need(*paths):
     for path in paths:
         if not Path(path).exists():
-            raise Skip(f"{path} is not built")
+            raise Failure(f"{path} is not built (make images)")
 
 
 def die_with_parent():

@@ -60,6 +60,7 @@ enum trace_class {
 #define C(bit, NAME, text) TRACE_CLASS_##NAME = 1 << bit,
     TRACE_CLASSES(C)
 #undef C
+        TRACE_CLASS_ALL = 0x3ff
 };
 
 /* The packet, CTF 1.8: ../shared/design/trace.md. */

@@ -24,13 +24,17 @@ struct cpu {
     uint64_t stack_top;        /* gs:16 kernel stack, empty again at every entry */
     uint64_t scratch;          /* gs:24 user rsp during syscall entry */
     uint64_t user_root;        /* gs:32 physical address in CR3 */
-    struct task *fpu_owner;    /* whose FPU state is in the registers; NULL: nobody's */
+    struct task *fpu_owner;    /* gs:40 whose FPU state is in the registers; NULL: nobody's */
+    uint64_t resched;          /* gs:48 a more urgent task became ready */
+    uint64_t syscalls;         /* gs:56 */
+    uint64_t switched_in_tsc;  /* when current began to run */
+    uint64_t fpu_trapping;     /* CR0.TS as it stands */
 
     uint32_t id, apic_id, node, online;
     uint64_t gdt[8];
     struct tss tss;
     uint64_t timer_armed_ns; /* what the local timer is set to; UINT64_MAX: off */
-    uint64_t idle_ns, switches, interrupts, syscalls;
+    uint64_t switches, interrupts, messages, page_faults;
 };
 
 extern struct cpu cpus[CPU_MAX];

@@ -1,0 +1,75 @@
+/* mint, close, revoke and what a capability tells of itself. */
+#include "kernel/irq/device.h"
+#include "kernel/syscall.h"
+#include "kernel/trace/trace.h"
+#include "kernel/x86/user.h"
+
+#define REVOKE_BUDGET 256 /* capabilities a kernel entry; then interrupts and more urgent tasks get their turn */
+
+struct syscall_result sys_cap_mint(uint64_t handle, uint64_t rights, uint64_t badge)
+{
+    struct task *task = task_this();
+    struct cap *source, *child;
+    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_NONE, RIGHT_MINT, &source);
+    if (!status)
+        status = cap_table_reserve(&task->table);
+    if (!status)
+        status = cap_derive(source, (uint32_t)rights, badge, task->account, &child);
+    if (status)
+        return syscall_status(status);
+    struct syscall_result result = syscall_installed(task, child);
+    TRACE2(CAP, CapMint, TRACE_WORD(task_id(task), result.value), TRACE_WORD(source->object->id, rights));
+    return result;
+}
+
+struct syscall_result sys_cap_close(uint64_t handle)
+{
+    struct task *task = task_this();
+    struct cap *cap;
+    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_NONE, 0, &cap);
+    if (status)
+        return syscall_status(status);
+    TRACE2(CAP, CapClose, TRACE_WORD(task_id(task), handle), TRACE_WORD(cap->object->id, cap->object->type));
+    uint32_t budget = REVOKE_BUDGET;
+    return syscall_status(cap_delete(cap, &budget) ? OK : ERR_RESTARTED);
+}
+
+/* A dma capability's pins are made through its children, whose device has been stopped: they end here, also when the
+ * child itself went with its driver. */
+struct syscall_result sys_cap_revoke(uint64_t handle)
+{
+    struct task *task = task_this();
+    struct cap *cap;
+    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_NONE, 0, &cap);
+    if (status)
+        return syscall_status(status);
+    uint32_t budget = REVOKE_BUDGET, removed = 0;
+    bool done = cap_revoke_descendants(cap, &budget, &removed);
+    TRACE2(CAP, CapRevoke, TRACE_WORD(task_id(task), handle), TRACE_WORD(cap->object->id, removed));
+    if (done && cap->object->type == OBJECT_DMA)
+        dma_unpin_all(cap->object);
+    return syscall_status(done ? OK : ERR_RESTARTED);
+}
+
+void cap_describe(const struct cap *cap, struct cap_info *info)
+{
+    uint32_t children = 0;
+    for (const struct cap *child = cap->first_child; child && children < 1000; child = child->next)
+        children++;
+    *info = (struct cap_info){.object_id = cap->object->id, .badge = cap_badge(cap), .handle = cap->handle,
+                              .rights = cap->rights, .type = cap->object->type,
+                              .owner_task_id = cap->table ? task_id(cap->table->task) : 0,
+                              .parent_object_id = cap->parent ? cap->parent->object->id : 0,
+                              .children = children};
+}
+
+struct syscall_result sys_cap_info(uint64_t handle, uint64_t user_info)
+{
+    struct cap *cap;
+    struct cap_info info;
+    status_t status = cap_check(&task_this()->table, (handle_t)handle, OBJECT_NONE, 0, &cap);
+    if (status)
+        return syscall_status(status);
+    cap_describe(cap, &info);
+    return syscall_status(user_copy_out((void *)user_info, &info, sizeof info));
+}

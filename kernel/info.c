@@ -1,0 +1,266 @@
+/* system_info: what the kernel tells of itself, one function a kind; and the log, trace and power calls. */
+#include "kernel/irq/device.h"
+#include "kernel/memory/frame.h"
+#include "kernel/memory/memory.h"
+#include "kernel/sched/sched.h"
+#include "kernel/syscall.h"
+#include "kernel/trace/trace.h"
+#include "kernel/version.h"
+#include "kernel/x86/boot_info.h"
+#include "kernel/x86/log.h"
+#include "kernel/x86/platform.h"
+#include "kernel/x86/user.h"
+#include <abi/info.h>
+
+void task_describe(const struct task *task, struct task_info *info);
+void cap_describe(const struct cap *cap, struct cap_info *info);
+uint64_t boot_to_user_ns; /* main.c sets it when init starts */
+
+/* Where a record goes, and how many have gone there. */
+struct sink {
+    uint8_t *user;
+    uint64_t bytes, count;
+};
+
+static status_t sink_put(struct sink *sink, const void *record, uint64_t bytes)
+{
+    if (bytes > sink->bytes)
+        return ERR_TOO_LONG;
+    status_t status = user_copy_out(sink->user, record, bytes);
+    sink->user += bytes;
+    sink->bytes -= bytes;
+    sink->count += !status;
+    return status;
+}
+
+static struct syscall_result sink_result(const struct sink *sink, status_t status)
+{
+    return status && !sink->count ? syscall_status(status) : syscall_value(sink->count);
+}
+
+static struct syscall_result info_system(struct sink *sink, uint64_t index)
+{
+    (void)index;
+    uint64_t lost, events = trace_total(&lost);
+    struct system_info info = {.uptime_ns = clock_ns(), .boot_to_user_ns = boot_to_user_ns,
+                               .memory_bytes = frame_total_count() * PAGE_SIZE + memory_kernel_bytes(),
+                               .free_bytes = frame_free_count() * PAGE_SIZE,
+                               .kernel_bytes = memory_kernel_bytes(),
+                               .cpu_count = cpu_count, .task_count = task_count,
+                               .trace_events = events, .trace_lost = lost, .tsc_hz = clock_tsc_hz,
+                               .log_end = klog_end()};
+    __builtin_memcpy(info.version, TRUSTOS_VERSION, sizeof TRUSTOS_VERSION);
+    __builtin_memcpy(info.cpu_model, cpu_model, sizeof info.cpu_model);
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        info.idle_ns += (uint64_t)((unsigned __int128)sched_idle_tsc(i) * clock_mult >> 32);
+        info.context_switches += cpus[i].switches;
+        info.syscalls += cpus[i].syscalls;
+        info.interrupts += cpus[i].interrupts;
+        info.page_faults += cpus[i].page_faults;
+        info.ipc_messages += cpus[i].messages;
+    }
+    return sink_result(sink, sink_put(sink, &info, sizeof info));
+}
+
+/* Ids rise with creation but slots are reused: the next higher id is searched for each record. */
+static struct task *task_next_id(uint64_t from)
+{
+    struct task *best = NULL;
+    for (uint32_t i = 0; i < TASKS_MAX; i++) {
+        struct task *task = task_slots[i];
+        if (task && task_id(task) >= from && (!best || task_id(task) < task_id(best)))
+            best = task;
+    }
+    return best;
+}
+
+static struct syscall_result info_tasks(struct sink *sink, uint64_t index)
+{
+    status_t status = OK;
+    struct task *task = task_next_id(index);
+    for (; task && sink->bytes >= sizeof(struct task_info) && !status; task = task_next_id(task_id(task) + 1ul)) {
+        struct task_info info;
+        task_describe(task, &info);
+        status = sink_put(sink, &info, sizeof info);
+    }
+    return sink_result(sink, status);
+}
+
+static struct syscall_result info_caps(struct sink *sink, uint64_t index)
+{
+    struct task *task = task_next_id(index >> 32);
+    if (!task || task_id(task) != index >> 32)
+        return syscall_status(ERR_NOT_FOUND);
+    const struct cap_table *table = &task->table;
+    status_t status = OK;
+    for (uint64_t i = index & 0xffffffff; i < table->page_count * CAP_ENTRIES_PER_PAGE && !status; i++) {
+        const struct cap *cap = table->pages[i / CAP_ENTRIES_PER_PAGE][i % CAP_ENTRIES_PER_PAGE].cap;
+        struct cap_info info;
+        if (!cap)
+            continue;
+        if (sink->bytes < sizeof info)
+            break;
+        cap_describe(cap, &info);
+        status = sink_put(sink, &info, sizeof info);
+    }
+    return sink_result(sink, status);
+}
+
+static struct syscall_result info_log(struct sink *sink, uint64_t index)
+{
+    char text[256];
+    uint64_t done = 0;
+    status_t status = OK;
+    while (sink->bytes && !status) {
+        size_t n = klog_read(&index, text, sink->bytes < sizeof text ? sink->bytes : sizeof text);
+        if (!n)
+            break;
+        status = sink_put(sink, text, n);
+        index += n;
+        done += n;
+    }
+    return status ? syscall_status(status) : (struct syscall_result){(int64_t)done, index};
+}
+
+static struct syscall_result info_boot_line(struct sink *sink, uint64_t index)
+{
+    (void)index;
+    size_t length = 0;
+    while (length < sizeof boot_info.boot_line && boot_info.boot_line[length])
+        length++;
+    if (length > sink->bytes)
+        return syscall_status(ERR_TOO_LONG);
+    status_t status = user_copy_out(sink->user, boot_info.boot_line, length);
+    return status ? syscall_status(status) : syscall_value(length);
+}
+
+#define TRACE_INFO_MAX 256
+
+static struct syscall_result info_trace(struct sink *sink, uint64_t index)
+{
+    (void)index;
+    static struct trace_record records[TRACE_INFO_MAX]; /* the kernel lock guards it */
+    size_t max = sink->bytes / sizeof records[0];
+    size_t count = trace_last(records, max < TRACE_INFO_MAX ? max : TRACE_INFO_MAX);
+    status_t status = OK;
+    for (size_t i = 0; i < count && !status; i++)
+        status = sink_put(sink, &records[i], sizeof records[i]);
+    return sink_result(sink, status);
+}
+
+static struct syscall_result info_objects(struct sink *sink, uint64_t index)
+{
+    (void)index;
+    struct object_counts counts = {.free_pages = frame_free_count(), .capabilities = cap_total};
+    for (unsigned i = 0; i < OBJECT_TYPE_COUNT; i++)
+        counts.objects[i] = object_counts[i];
+    return sink_result(sink, sink_put(sink, &counts, sizeof counts));
+}
+
+static struct syscall_result info_platform(struct sink *sink, uint64_t index)
+{
+    (void)index;
+    return sink_result(sink, sink_put(sink, &platform, sizeof platform));
+}
+
+static const struct {
+    struct syscall_result (*tell)(struct sink *sink, uint64_t index);
+    enum object_type type;
+    uint32_t right;
+} info_kinds[] = {
+    [INFO_SYSTEM] = {info_system, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_TASKS] = {info_tasks, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_CAPS] = {info_caps, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_LOG] = {info_log, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_BOOT_LINE] = {info_boot_line, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_TRACE] = {info_trace, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_OBJECTS] = {info_objects, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_PLATFORM] = {info_platform, OBJECT_ROOT, RIGHT_ROOT_DEVICE},
+};
+
+struct syscall_result sys_system_info(uint64_t handle, uint64_t kind, uint64_t index, uint64_t buffer, uint64_t bytes)
+{
+    struct cap *cap;
+    if (kind >= sizeof info_kinds / sizeof info_kinds[0])
+        return syscall_status(ERR_INVALID);
+    status_t status =
+        cap_check(&task_this()->table, (handle_t)handle, info_kinds[kind].type, info_kinds[kind].right, &cap);
+    if (status)
+        return syscall_status(status);
+    struct sink sink = {.user = (uint8_t *)buffer, .bytes = bytes};
+    return info_kinds[kind].tell(&sink, index);
+}
+
+/* ---- log, trace, power ---- */
+
+#define LOG_TEXT_MAX 240
+
+static status_t trace_check(uint64_t handle, uint32_t right)
+{
+    struct cap *cap;
+    return cap_check(&task_this()->table, (handle_t)handle, OBJECT_TRACE, right, &cap);
+}
+
+struct syscall_result sys_log_write(uint64_t trace, uint64_t level, uint64_t text, uint64_t length)
+{
+    struct task *task = task_this();
+    char line[LOG_TEXT_MAX];
+    status_t status = trace_check(trace, RIGHT_TRACE_EMIT);
+    if (!status && level > KLOG_DEBUG)
+        status = ERR_INVALID;
+    if (!status && length > sizeof line)
+        status = ERR_TOO_LONG;
+    if (!status)
+        status = user_copy_in(line, (const void *)text, length);
+    if (status)
+        return syscall_status(status);
+    TRACE2(LOG, LogLine, TRACE_WORD(task_id(task), level), klog_end());
+    klog_text((enum klog_level)level, task->name, line, length);
+    return syscall_status(OK);
+}
+
+struct syscall_result sys_trace_emit(uint64_t trace, uint64_t event, uint64_t value)
+{
+    status_t status = trace_check(trace, RIGHT_TRACE_EMIT);
+    if (!status)
+        TRACE2(USER, UserEvent, TRACE_WORD(task_id(task_this()), event), value);
+    return syscall_status(status);
+}
+
+struct syscall_result sys_trace_read(uint64_t trace, uint64_t cpu, uint64_t sequence, uint64_t buffer, uint64_t bytes)
+{
+    static uint8_t packet[TRACE_PACKET_SIZE]; /* the kernel lock guards it */
+    status_t status = trace_check(trace, RIGHT_TRACE_OBSERVE);
+    if (!status && bytes < TRACE_PACKET_SIZE)
+        status = ERR_TOO_LONG;
+    if (status)
+        return syscall_status(status);
+    result_t result = trace_copy_packet((uint32_t)cpu, sequence, packet);
+    if (result > 0 && user_copy_out((void *)buffer, packet, (size_t)result))
+        result = ERR_FAULT;
+    return (struct syscall_result){result, 0};
+}
+
+struct syscall_result sys_trace_control(uint64_t trace, uint64_t mask)
+{
+    status_t status = trace_check(trace, RIGHT_TRACE_CONTROL);
+    if (status)
+        return syscall_status(status);
+    uint32_t old = trace_mask;
+    trace_mask = (uint32_t)mask & TRACE_CLASS_ALL;
+    return syscall_value(old);
+}
+
+struct syscall_result sys_power_control(uint64_t power, uint64_t action)
+{
+    struct cap *cap;
+    status_t status = cap_check(&task_this()->table, (handle_t)power, OBJECT_POWER, RIGHT_POWER_USE, &cap);
+    if (!status && action > POWER_REBOOT)
+        status = ERR_INVALID;
+    if (status)
+        return syscall_status(status);
+    klog(KLOG_INFO, "%s, as %s asks", action == POWER_OFF ? "power off" : "reboot", task_this()->name);
+    if (action == POWER_OFF)
+        cpu_power_off();
+    cpu_reboot();
+}

@@ -1,0 +1,73 @@
+/* Channels, senders and signals.
+ *
+ * A channel is a queue of slots with one receiver. One-way messages lie in the channel's own slots (made with it, paid
+ * by its creator, shared out by credit); a call lies in the caller's own slot, for the caller waits anyway. So no
+ * sender can make the kernel allocate, and nobody can fill a queue for the others.
+ * Rules
+ *  - Kernel lock held.
+ *  - When the receive right is gone the channel is closed: queued and later callers get ERR_PEER_DIED.
+ *  - When the last capability with a badge is gone, the receiver gets MSG_CLOSED with that badge. */
+#pragma once
+#include "kernel/cap/cap.h"
+#include "kernel/list.h"
+#include <abi/message.h>
+
+struct channel;
+struct signal;
+
+/* One badge's view of a channel; shared by all capabilities that carry the badge. */
+struct sender {
+    struct channel *channel; /* referenced */
+    struct account *account;
+    uint32_t badge, capabilities; /* 0 capabilities: `closed` waits for delivery */
+    uint32_t credit, used;        /* one-way messages it may have queued, and has */
+    struct link closed;           /* in channel->notes once no capability is left */
+};
+
+struct slot {
+    struct link link; /* in channel->queue, or channel->free */
+    struct sender *sender;
+    struct task *caller; /* a call: whose slot this is; NULL: one-way */
+    uint32_t rights;
+    struct cap *caps[MSG_CAPS_MAX];
+    struct msg message;
+};
+
+struct channel {
+    struct object object;
+    struct task *receiver; /* waits in recv; then queue, notes and signal word are empty */
+    struct link queue, notes, exits; /* slots; senders that ended; tasks to report (faulted or dead) */
+    struct signal *signal; /* bound, referenced */
+    bool closed;
+    uint32_t default_credit;
+    struct link free;
+    struct slot *slots; /* slot_count of them, in frames of order slot_order */
+    uint32_t slot_count, slot_order;
+};
+
+struct signal {
+    struct object object;
+    uint64_t word;
+    struct channel *channel; /* not referenced: the channel unbinds when it ends */
+};
+
+status_t channel_new(struct account *account, uint32_t slots, uint32_t default_credit, struct channel **channel);
+void channel_close(struct channel *channel);
+bool channel_has_news(const struct channel *channel); /* something for recv to return */
+void channel_wake_receiver(struct channel *channel);
+void slot_drop_caps(struct slot *slot);
+void channel_slot_return(struct channel *channel, struct slot *slot);
+
+/* Gives a capability that was just derived or created its sender: a new one for a new badge, else the shared one. */
+status_t MUST_CHECK sender_attach(struct cap *cap, struct sender *source, uint32_t badge, struct account *account);
+void sender_detach(struct cap *cap);
+void sender_free(struct sender *sender); /* after its closed message was delivered or the channel ended */
+
+status_t signal_new(struct account *account, struct signal **signal);
+void signal_raise_bits(struct signal *signal, uint64_t bits);
+void signal_unbind(struct signal *signal);
+
+/* object_classes rows */
+void channel_destroy(struct object *object);
+void signal_destroy(struct object *object);
+extern struct slab_cache channel_cache, signal_cache;

@@ -1,0 +1,366 @@
+/* call, reply, send and recv in their general form. The short path for the common case is ipc_fast.c. */
+#include "kernel/ipc/ipc.h"
+#include "kernel/sched/sched.h"
+#include "kernel/syscall.h"
+#include "kernel/trace/trace.h"
+#include "kernel/x86/platform.h"
+#include "kernel/x86/user.h"
+
+/* What the kernel says of where a message came from. */
+static void slot_stamp(struct slot *slot, enum msg_kind kind, const struct cap *cap, uint32_t token)
+{
+    struct msg_header *head = &slot->message.head;
+    head->kind = kind;
+    head->rights = (uint16_t)cap->rights;
+    head->badge = cap->sender->badge;
+    head->token = token;
+}
+
+/* ---- call ---- */
+
+void call_finish(struct task *task)
+{
+    struct msg *user = task->wait.msgs;
+    status_t status = task->wake_status;
+    if (!status)
+        status = slot_deliver(&task->slot, task, user);
+    slot_drop_caps(&task->slot);
+    task->context.rax = (uint64_t)(int64_t)status;
+    task->context.rdx = 0;
+}
+
+struct syscall_result channel_call_slow(uint64_t handle, uint64_t message, uint64_t deadline_ns)
+{
+    struct task *task = task_this();
+    struct cap *cap;
+    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_CHANNEL, RIGHT_CHANNEL_SEND, &cap);
+    if (status)
+        return syscall_status(status);
+    struct channel *channel = (struct channel *)cap->object;
+    if (channel->closed)
+        return syscall_status(ERR_PEER_DIED);
+    if (deadline_ns != DEADLINE_NEVER && deadline_ns <= clock_ns())
+        return syscall_status(ERR_TIMED_OUT);
+    status = slot_fill(&task->slot, task, (const struct msg *)message);
+    if (status)
+        return syscall_status(status);
+    task->call_sequence++;
+    slot_stamp(&task->slot, MSG_CALL, cap, reply_token(task));
+    task->slot.caller = task;
+    task->wait.msgs = (struct msg *)message;
+    cpu_this()->messages++;
+    TRACE2(IPC, IpcCall, TRACE_WORD(task_id(task), channel->object.id),
+           TRACE_WORD(task->slot.message.head.op, cap->sender->badge));
+    list_push_back(&channel->queue, &task->slot.link);
+    task_block(task, TASK_CALLING, call_finish, deadline_ns);
+    channel_wake_receiver(channel);
+    sched_dispatch();
+}
+
+/* ---- reply ---- */
+
+struct task *reply_caller(struct task *server, uint32_t token)
+{
+    uint32_t index = token & 0xffff;
+    struct task *caller = index < TASKS_MAX ? task_slots[index] : NULL;
+    if (!caller || caller->server != server || caller->state != TASK_REPLYING)
+        return NULL;
+    return (caller->call_sequence & 0xffff) == token >> 16 ? caller : NULL;
+}
+
+/* A caller that is gone is skipped; so is a message that names none. */
+static status_t reply_one(struct task *server, const struct msg *user)
+{
+    uint32_t token;
+    status_t status = user_copy_in(&token, &user->head.token, sizeof token);
+    if (status)
+        return status;
+    struct task *caller = reply_caller(server, token);
+    if (!caller)
+        return OK;
+    status = slot_fill(&caller->slot, server, user);
+    if (status)
+        return status;
+    caller->slot.message.head.kind = MSG_REPLY;
+    caller->slot.message.head.rights = 0;
+    caller->slot.message.head.badge = 0;
+    cpu_this()->messages++;
+    TRACE2(IPC, IpcReply, TRACE_WORD(task_id(server), task_id(caller)),
+           TRACE_WORD(caller->slot.message.head.op, caller->slot.message.head.status));
+    task_wake(caller, OK);
+    return OK;
+}
+
+static status_t reply_batch(struct task *server, const struct msg *replies, uint32_t count)
+{
+    status_t status = OK;
+    for (uint32_t i = 0; i < count && !status; i++)
+        status = reply_one(server, &replies[i]);
+    return status;
+}
+
+/* ---- send ---- */
+
+static status_t send_one(struct task *task, struct channel *channel, struct cap *cap, const struct msg *user)
+{
+    if (cap->sender->used >= cap->sender->credit || list_empty(&channel->free))
+        return ERR_WOULD_BLOCK;
+    struct slot *slot = LIST_OWNER(channel->free.next, struct slot, link);
+    status_t status = slot_fill(slot, task, user);
+    if (status)
+        return status;
+    slot_stamp(slot, MSG_SEND, cap, 0);
+    list_remove(&slot->link);
+    slot->sender = cap->sender;
+    slot->sender->used++;
+    slot->caller = NULL;
+    list_push_back(&channel->queue, &slot->link);
+    return OK;
+}
+
+struct syscall_result sys_channel_send(uint64_t handle, uint64_t messages, uint64_t count)
+{
+    struct task *task = task_this();
+    struct cap *cap;
+    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_CHANNEL, RIGHT_CHANNEL_SEND, &cap);
+    if (!status && (!count || count > MSG_BATCH_MAX))
+        status = ERR_INVALID;
+    if (status)
+        return syscall_status(status);
+    struct channel *channel = (struct channel *)cap->object;
+    if (channel->closed)
+        return syscall_status(ERR_PEER_DIED);
+    const struct msg *user = (const struct msg *)messages;
+    uint32_t sent = 0;
+    for (; sent < count && !status; sent += !status)
+        status = send_one(task, channel, cap, &user[sent]);
+    if (!sent)
+        return syscall_status(status);
+    cpu_this()->messages += sent;
+    TRACE2(IPC, IpcSend, TRACE_WORD(task_id(task), channel->object.id), TRACE_WORD(0, sent));
+    channel_wake_receiver(channel);
+    return syscall_value(sent);
+}
+
+/* ---- recv ---- */
+
+static void kernel_message(struct slot *slot, enum msg_kind kind, uint32_t badge, const void *payload, uint8_t length)
+{
+    slot->message.head = (struct msg_header){.kind = kind, .badge = badge, .length = length};
+    __builtin_memcpy(slot->message.payload, payload, length);
+}
+
+/* A supervised task that faulted or ended. */
+static status_t recv_report(struct channel *channel, struct msg *user)
+{
+    struct slot slot = {0};
+    struct task *reported = task_of_report(channel->exits.next);
+    uint32_t badge = reported->supervisor ? reported->supervisor->sender->badge : 0;
+    if (reported->state == TASK_DEAD) {
+        struct msg_exit end = {.code = reported->exit_code, .task_id = task_id(reported), .killed = reported->killed};
+        kernel_message(&slot, MSG_EXIT, badge, &end, sizeof end);
+    } else {
+        kernel_message(&slot, MSG_FAULT, badge, &reported->fault, sizeof reported->fault);
+    }
+    status_t status = msg_copy_out(user, &slot.message);
+    if (!status)
+        task_report_dropped(list_pop_front(&channel->exits));
+    return status;
+}
+
+/* The end of a badge, once everything that it had queued is delivered. */
+static status_t recv_closed(struct channel *channel, struct msg *user)
+{
+    struct slot slot = {0};
+    struct sender *sender = LIST_OWNER(channel->notes.next, struct sender, closed);
+    kernel_message(&slot, MSG_CLOSED, sender->badge, "", 0);
+    status_t status = msg_copy_out(user, &slot.message);
+    if (!status) {
+        list_remove(&sender->closed);
+        sender_free(sender);
+    }
+    return status;
+}
+
+static status_t recv_queued(struct task *task, struct channel *channel, struct msg *user)
+{
+    struct slot *slot = LIST_OWNER(channel->queue.next, struct slot, link);
+    status_t status = slot_deliver(slot, task, user);
+    if (status)
+        return status;
+    list_remove(&slot->link);
+    struct task *caller = slot->caller;
+    if (!caller) {
+        channel_slot_return(channel, slot);
+        return OK;
+    }
+    caller->state = TASK_REPLYING;
+    caller->server = task;
+    list_push_back(&task->callers, &caller->server_link);
+    return OK;
+}
+
+static bool closed_note_due(const struct channel *channel)
+{
+    return !list_empty(&channel->notes) &&
+           !LIST_OWNER(channel->notes.next, struct sender, closed)->used;
+}
+
+static status_t recv_next(struct task *task, struct channel *channel, struct msg *user)
+{
+    if (!list_empty(&channel->exits))
+        return recv_report(channel, user);
+    if (closed_note_due(channel))
+        return recv_closed(channel, user);
+    return recv_queued(task, channel, user);
+}
+
+static bool recv_has_message(const struct channel *channel)
+{
+    return !list_empty(&channel->queue) || !list_empty(&channel->exits) || closed_note_due(channel);
+}
+
+result_t recv_collect(struct task *task, struct channel *channel, struct msg *msgs, uint32_t capacity,
+                      uint64_t *signals)
+{
+    uint32_t count = 0;
+    status_t status = OK;
+    for (; count < capacity && recv_has_message(channel) && !status; count += !status)
+        status = recv_next(task, channel, &msgs[count]);
+    if (status && !count)
+        return status;
+    if (channel->signal) {
+        *signals = channel->signal->word;
+        channel->signal->word = 0;
+    }
+    if (count)
+        TRACE2(IPC, IpcReceive, TRACE_WORD(task_id(task), channel->object.id), TRACE_WORD(0, count));
+    return count;
+}
+
+/* The handle is checked again: between the wake-up and now somebody may have revoked the receive right. */
+void recv_finish(struct task *task)
+{
+    result_t result = task->wake_status;
+    uint64_t signals = 0;
+    struct cap *cap;
+    if (!result)
+        result = cap_check(&task->table, task->wait.handle, OBJECT_CHANNEL, RIGHT_CHANNEL_RECV, &cap);
+    if (!result)
+        result = recv_collect(task, (struct channel *)cap->object, task->wait.msgs, task->wait.capacity, &signals);
+    task->context.rax = (uint64_t)result;
+    task->context.rdx = signals;
+}
+
+static struct syscall_result recv_or_wait(struct task *task, struct cap *cap, struct msg *msgs, uint32_t capacity,
+                                          uint64_t deadline_ns)
+{
+    struct channel *channel = (struct channel *)cap->object;
+    if (channel_has_news(channel)) {
+        uint64_t signals = 0;
+        result_t result = recv_collect(task, channel, msgs, capacity, &signals);
+        return (struct syscall_result){result, signals};
+    }
+    if (deadline_ns == DEADLINE_NOW)
+        return syscall_status(ERR_WOULD_BLOCK);
+    if (channel->receiver)
+        return syscall_status(ERR_BUSY);
+    task->wait = (struct ipc_wait){.msgs = msgs, .capacity = capacity, .handle = cap->handle, .channel = channel};
+    channel->receiver = task;
+    task_block(task, TASK_RECEIVING, recv_finish, deadline_ns);
+    sched_dispatch();
+}
+
+struct syscall_result sys_channel_recv(uint64_t handle, uint64_t messages, uint64_t capacity, uint64_t deadline_ns)
+{
+    struct task *task = task_this();
+    struct cap *cap;
+    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_CHANNEL, RIGHT_CHANNEL_RECV, &cap);
+    if (!status && (!capacity || capacity > MSG_BATCH_MAX))
+        status = ERR_INVALID;
+    if (status)
+        return syscall_status(status);
+    return recv_or_wait(task, cap, (struct msg *)messages, (uint32_t)capacity, deadline_ns);
+}
+
+struct syscall_result channel_reply_recv_slow(uint64_t handle, uint64_t replies, uint64_t counts, uint64_t messages,
+                                              uint64_t deadline_ns)
+{
+    struct task *task = task_this();
+    struct cap *cap;
+    uint32_t reply_count = (uint32_t)counts, capacity = (uint32_t)(counts >> 32);
+    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_CHANNEL, RIGHT_CHANNEL_RECV, &cap);
+    if (!status && (reply_count > MSG_BATCH_MAX || capacity > MSG_BATCH_MAX || !counts))
+        status = ERR_INVALID;
+    if (!status)
+        status = reply_batch(task, (const struct msg *)replies, reply_count);
+    if (status || !capacity)
+        return syscall_status(status);
+    return recv_or_wait(task, cap, (struct msg *)messages, capacity, deadline_ns);
+}
+
+/* ---- making channels and signals ---- */
+
+struct syscall_result sys_channel_create(uint64_t slots, uint64_t credit)
+{
+    struct task *task = task_this();
+    struct channel *channel;
+    if (!slots || slots > 1024 || !credit || credit > slots)
+        return syscall_status(ERR_INVALID);
+    status_t status = cap_table_reserve(&task->table);
+    if (!status)
+        status = channel_new(task->account, (uint32_t)slots, (uint32_t)credit, &channel);
+    if (status)
+        return syscall_status(status);
+    struct cap *cap = cap_create(&channel->object, RIGHTS_ALL, task->account);
+    if (cap && sender_attach(cap, NULL, 0, task->account)) {
+        uint32_t budget = 1;
+        cap_delete(cap, &budget);
+        cap = NULL;
+    }
+    object_unref(&channel->object); /* the capability's reference stays */
+    return cap ? syscall_installed(task, cap) : syscall_status(ERR_QUOTA);
+}
+
+struct syscall_result sys_signal_create(void)
+{
+    struct task *task = task_this();
+    struct signal *signal;
+    status_t status = signal_new(task->account, &signal);
+    if (status)
+        return syscall_status(status);
+    return syscall_object_named(task, &signal->object, RIGHTS_ALL & ~RIGHTS_SERVICE);
+}
+
+struct syscall_result sys_signal_raise(uint64_t handle, uint64_t bits)
+{
+    struct cap *cap;
+    status_t status = cap_check(&task_this()->table, (handle_t)handle, OBJECT_SIGNAL, RIGHT_SIGNAL_RAISE, &cap);
+    if (status)
+        return syscall_status(status);
+    if (cap->badge)
+        bits &= cap->badge;
+    struct signal *signal = (struct signal *)cap->object;
+    TRACE2(IPC, SignalRaise, bits, TRACE_WORD(signal->object.id, task_id(task_this())));
+    signal_raise_bits(signal, bits);
+    return syscall_status(OK);
+}
+
+struct syscall_result sys_signal_bind(uint64_t handle, uint64_t channel_handle)
+{
+    struct task *task = task_this();
+    struct cap *cap, *channel_cap;
+    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_SIGNAL, RIGHT_SIGNAL_BIND, &cap);
+    if (!status)
+        status = cap_check(&task->table, (handle_t)channel_handle, OBJECT_CHANNEL, RIGHT_CHANNEL_RECV, &channel_cap);
+    if (status)
+        return syscall_status(status);
+    struct signal *signal = (struct signal *)cap->object;
+    struct channel *channel = (struct channel *)channel_cap->object;
+    if (signal->channel || channel->signal)
+        return syscall_status(ERR_BUSY);
+    signal->channel = channel;
+    channel->signal = signal;
+    object_ref(&signal->object);
+    return syscall_status(OK);
+}

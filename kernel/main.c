@@ -1,0 +1,32 @@
+/* The kernel: set up the machine, start init, schedule. Everything else is init's business. */
+#include "kernel/init_task.h"
+#include "kernel/memory/frame.h"
+#include "kernel/sched/sched.h"
+#include "kernel/trace/trace.h"
+#include "kernel/version.h"
+#include "kernel/x86/boot_info.h"
+#include "kernel/x86/log.h"
+#include "kernel/x86/platform.h"
+#include <abi/boot_options.h>
+
+extern uint64_t boot_to_user_ns; /* info.c */
+
+/* 256 KiB of flight recorder on a machine that has room; 64 KiB where memory is scarce. */
+static uint32_t trace_packets(void)
+{
+    return frame_free_count() > 16384 ? 64 : 16;
+}
+
+_Noreturn void kernel_main(uint32_t magic, uint64_t info_physical)
+{
+    platform_init(magic, info_physical);
+    sched_init_cpu(&cpus[0]);
+    trace_init_cpu(&cpus[0], trace_packets());
+    klog(KLOG_INFO, "TRustOs %s: %lu MiB free, %u CPU, loaded by %s", TRUSTOS_VERSION,
+         frame_free_count() * PAGE_SIZE >> 20, cpu_count, boot_info.loader);
+    size_t length;
+    sched_panic_when_idle = boot_option(boot_info.boot_line, "panictest", &length) != NULL;
+    init_task_create();
+    boot_to_user_ns = clock_ns();
+    sched_dispatch();
+}

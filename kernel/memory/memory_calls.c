@@ -1,0 +1,103 @@
+/* memory_create, memory_map, memory_unmap, memory_protect. */
+#include "kernel/memory/memory_object.h"
+#include "kernel/syscall.h"
+#include "kernel/x86/user.h"
+
+struct syscall_result sys_memory_create(uint64_t pages, uint64_t flags)
+{
+    struct task *task = task_this();
+    struct memory *memory;
+    status_t status = flags > UINT32_MAX ? ERR_INVALID : cap_table_reserve(&task->table);
+    if (!status)
+        status = memory_new(task->account, pages, (uint32_t)flags, &memory);
+    if (status)
+        return syscall_status(status);
+    return syscall_object_named(task, &memory->object, RIGHTS_ALL & ~RIGHTS_SERVICE);
+}
+
+/* HANDLE_NONE is the caller; else a task capability with CONTROL of a task that is not dead. */
+static status_t target_task(uint64_t handle, struct task **target)
+{
+    struct cap *cap;
+    *target = task_this();
+    if (handle == HANDLE_NONE)
+        return OK;
+    status_t status = cap_check(&task_this()->table, (handle_t)handle, OBJECT_TASK, RIGHT_TASK_CONTROL, &cap);
+    if (status)
+        return status;
+    *target = task_of_cap(cap);
+    return *target ? OK : ERR_PEER_DIED;
+}
+
+static status_t protection_check(uint64_t protection, uint32_t rights)
+{
+    uint32_t need = (protection & PROT_READ ? RIGHT_MEMORY_READ : 0) | (protection & PROT_WRITE ? RIGHT_MEMORY_WRITE : 0) |
+                    (protection & PROT_EXEC ? RIGHT_MEMORY_EXEC : 0);
+    if (!protection || protection & ~7ul || (protection & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC))
+        return ERR_INVALID;
+    return (rights & need) == need ? OK : ERR_NO_RIGHT;
+}
+
+static status_t range_check(uint64_t address, uint64_t pages)
+{
+    if (address % PAGE_SIZE || !pages || pages > MEMORY_PAGES_MAX)
+        return ERR_INVALID;
+    return !address || user_range_ok(address, pages * PAGE_SIZE) ? OK : ERR_INVALID;
+}
+
+struct syscall_result sys_memory_map(uint64_t task_handle, uint64_t memory_handle, uint64_t address,
+                                     uint64_t first_page, uint64_t pages, uint64_t protection)
+{
+    struct task *target;
+    struct cap *cap;
+    status_t status = target_task(task_handle, &target);
+    if (!status)
+        status = cap_check(&task_this()->table, (handle_t)memory_handle, OBJECT_MEMORY, 0, &cap);
+    if (!status)
+        status = protection_check(protection, cap->rights);
+    if (!status)
+        status = range_check(address, pages);
+    if (status)
+        return syscall_status(status);
+    const struct memory *memory = (const struct memory *)cap->object;
+    if (first_page > memory->pages || pages > memory->pages - first_page)
+        return syscall_status(ERR_INVALID);
+    if (memory->flags & MEMORY_DEVICE && protection & PROT_EXEC)
+        return syscall_status(ERR_INVALID);
+    status = mapping_create(target, cap, &address, first_page, pages, (uint32_t)protection);
+    return status ? syscall_status(status) : syscall_value(address);
+}
+
+/* A mapping as a whole: by its address and length. */
+static status_t whole_mapping(uint64_t task_handle, uint64_t address, uint64_t pages, struct mapping **mapping)
+{
+    struct task *target;
+    status_t status = target_task(task_handle, &target);
+    if (status)
+        return status;
+    *mapping = mapping_find(target, address);
+    if (!*mapping)
+        return ERR_NOT_FOUND;
+    return (*mapping)->address == address && (*mapping)->pages == pages ? OK : ERR_INVALID;
+}
+
+struct syscall_result sys_memory_unmap(uint64_t task_handle, uint64_t address, uint64_t pages)
+{
+    struct mapping *mapping;
+    status_t status = whole_mapping(task_handle, address, pages, &mapping);
+    if (!status)
+        mapping_destroy(mapping);
+    return syscall_status(status);
+}
+
+/* More protection than the capability allows is refused; one that was closed without a parent allows no more at all. */
+struct syscall_result sys_memory_protect(uint64_t task_handle, uint64_t address, uint64_t pages, uint64_t protection)
+{
+    struct mapping *mapping;
+    status_t status = whole_mapping(task_handle, address, pages, &mapping);
+    if (!status)
+        status = protection_check(protection, mapping->cap ? mapping->cap->rights : RIGHTS_ALL);
+    if (!status && !mapping->cap && (protection & ~mapping->protection))
+        status = ERR_NO_RIGHT;
+    return syscall_status(status ? status : mapping_protect(mapping, (uint32_t)protection));
+}

@@ -1,0 +1,72 @@
+#include "kernel/sched/fpu.h"
+#include "kernel/memory/slab.h"
+
+#define FPU_STATE_BYTES 512
+#define CR0_TS (1ul << 3)
+
+struct fpu_state {
+    _Alignas(16) uint8_t bytes[FPU_STATE_BYTES];
+};
+static struct slab_cache fpu_cache = SLAB_CACHE("fpu", struct fpu_state);
+
+void fpu_set_trap(struct cpu *cpu, bool on)
+{
+    if (on) {
+        uint64_t cr0;
+        __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+        __asm__ volatile("mov %0, %%cr0" ::"r"(cr0 | CR0_TS));
+    } else {
+        __asm__ volatile("clts");
+    }
+    cpu->fpu_trapping = on;
+}
+
+void fpu_init_cpu(struct cpu *cpu)
+{
+    cpu->fpu_owner = NULL;
+    fpu_set_trap(cpu, true);
+}
+
+/* FXSAVE's area of a task that starts: x87 control word 0x37f, MXCSR 0x1f80 (all exceptions masked), the rest 0. */
+static status_t fpu_state_create(struct task *task)
+{
+    status_t status = account_charge(task->account, FPU_STATE_BYTES);
+    if (status)
+        return status;
+    task->fpu = slab_alloc(&fpu_cache);
+    if (!task->fpu) {
+        account_release(task->account, FPU_STATE_BYTES);
+        return ERR_NO_MEMORY;
+    }
+    *(uint16_t *)task->fpu = 0x37f;
+    *(uint32_t *)((uint8_t *)task->fpu + 24) = 0x1f80;
+    return OK;
+}
+
+status_t fpu_trap(struct task *task)
+{
+    struct cpu *cpu = cpu_this();
+    if (!task->fpu) {
+        status_t status = fpu_state_create(task);
+        if (status)
+            return status;
+    }
+    fpu_set_trap(cpu, false);
+    if (cpu->fpu_owner)
+        __asm__ volatile("fxsave64 (%0)" ::"r"(cpu->fpu_owner->fpu) : "memory");
+    __asm__ volatile("fxrstor64 (%0)" ::"r"(task->fpu) : "memory");
+    cpu->fpu_owner = task;
+    return OK;
+}
+
+void fpu_task_ended(struct task *task)
+{
+    for (uint32_t i = 0; i < cpu_count; i++)
+        if (cpus[i].fpu_owner == task)
+            cpus[i].fpu_owner = NULL;
+    if (!task->fpu)
+        return;
+    slab_free(&fpu_cache, task->fpu);
+    account_release(task->account, FPU_STATE_BYTES);
+    task->fpu = NULL;
+}

@@ -1,0 +1,17 @@
+/* FPU state, kept for the tasks that use it: the registers stay with their last user until another task's first FPU
+ * instruction traps (#NM). Intel SDM vol. 3 §2.5, §13.4. Kernel lock held. */
+#pragma once
+#include "kernel/sched/task.h"
+
+void fpu_init_cpu(struct cpu *cpu);
+status_t fpu_trap(struct task *task); /* OK: go on; ERR_QUOTA or ERR_NO_MEMORY: no place for the state */
+void fpu_task_ended(struct task *task);
+void fpu_set_trap(struct cpu *cpu, bool on);
+
+/* At every switch: trap unless the registers are the next task's. */
+static inline void fpu_switch(struct cpu *cpu, const struct task *next)
+{
+    bool trap = cpu->fpu_owner != next;
+    if (__builtin_expect(trap != (bool)cpu->fpu_trapping, 0))
+        fpu_set_trap(cpu, trap);
+}

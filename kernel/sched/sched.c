@@ -1,0 +1,222 @@
+#include "kernel/sched/sched.h"
+#include "kernel/trace/trace.h"
+#include "kernel/x86/log.h"
+#include "kernel/x86/paging.h"
+#include "kernel/x86/platform.h"
+
+#define SLICE_NS 10000000ul /* round robin among equals */
+#define REAP_BUDGET 64
+
+struct runq runqs[CPU_MAX];
+static struct link timers[CPU_MAX];
+uint64_t slice_end_ns[CPU_MAX];
+static struct task idle_tasks[CPU_MAX];
+static struct object idle_objects[CPU_MAX];
+static struct link dying; /* tasks whose things are being taken back */
+
+void sched_init_cpu(struct cpu *cpu)
+{
+    struct task *idle = &idle_tasks[cpu->id];
+    if (cpu->id == 0)
+        list_init(&dying);
+    runq_init(&runqs[cpu->id]);
+    list_init(&timers[cpu->id]);
+    slice_end_ns[cpu->id] = UINT64_MAX;
+    idle->object = &idle_objects[cpu->id]; /* id 0 */
+    idle->state = TASK_READY;
+    __builtin_memcpy(idle->name, "idle", 5);
+    cpu->current = idle;
+    cpu->switched_in_tsc = rdtsc();
+    fpu_init_cpu(cpu);
+}
+
+static bool task_is_idle(const struct task *task)
+{
+    return task == &idle_tasks[cpu_this()->id];
+}
+
+uint64_t sched_idle_tsc(uint32_t cpu)
+{
+    uint64_t ticks = idle_tasks[cpu].cpu_time_tsc;
+    return cpus[cpu].current == &idle_tasks[cpu] ? ticks + rdtsc() - cpus[cpu].switched_in_tsc : ticks;
+}
+
+/* ---- timers ---- */
+
+/* The local timer is only set anew when it would fire too late: an early one finds nothing due and sets the next. */
+static void timer_update(struct cpu *cpu)
+{
+    uint64_t first = timerq_first_ns(&timers[cpu->id]);
+    if (slice_end_ns[cpu->id] < first)
+        first = slice_end_ns[cpu->id];
+    if (first < cpu->timer_armed_ns) {
+        cpu->timer_armed_ns = first;
+        apic_timer_arm(first);
+    }
+}
+
+void sched_timer_add(struct task *task, uint64_t deadline_ns)
+{
+    task->timer.deadline_ns = deadline_ns;
+    timerq_insert(&timers[cpu_this()->id], &task->timer);
+    timer_update(cpu_this());
+}
+
+void sched_timer_interrupt(void)
+{
+    struct cpu *cpu = cpu_this();
+    uint64_t now = clock_ns();
+    cpu->timer_armed_ns = UINT64_MAX;
+    TRACE1(SCHED, TimerTick, now);
+    while (timerq_first_ns(&timers[cpu->id]) <= now) {
+        struct link *first = timers[cpu->id].next;
+        task_wait_cancel(LIST_OWNER(first, struct task, timer.link), ERR_TIMED_OUT);
+    }
+    if (slice_end_ns[cpu->id] <= now) {
+        slice_end_ns[cpu->id] = UINT64_MAX;
+        cpu->resched = RESCHED_SLICE_OVER;
+    }
+    timer_update(cpu);
+}
+
+/* ---- ready and waiting ---- */
+
+void sched_ready(struct task *task)
+{
+    struct cpu *cpu = cpu_this();
+    uint32_t current = cpu->current->priority;
+    runq_push_back(&runqs[cpu->id], &task->run_link, task->priority);
+    if (task_is_idle(cpu->current) || task->priority > current) {
+        if (!cpu->resched)
+            cpu->resched = RESCHED_MORE_URGENT;
+    } else if (task->priority == current && slice_end_ns[cpu->id] == UINT64_MAX) {
+        slice_end_ns[cpu->id] = clock_ns() + SLICE_NS;
+        timer_update(cpu);
+    }
+}
+
+void sched_remove(struct task *task)
+{
+    if (!list_empty(&task->run_link))
+        runq_remove(&runqs[task->cpu], &task->run_link, task->priority);
+    list_remove(&task->timer.link);
+}
+
+void task_wake(struct task *task, status_t status)
+{
+    struct task *by = task_this();
+    list_remove(&task->timer.link);
+    list_remove(&task->server_link);
+    task->server = NULL;
+    task->state = TASK_READY;
+    task->wake_status = status;
+    TRACE1(SCHED, Wakeup, TRACE_WORD(task_id(task), task_id(by)));
+    sched_ready(task);
+}
+
+void task_block(struct task *task, enum task_state state, void (*finish)(struct task *), uint64_t deadline_ns)
+{
+    task->state = state;
+    task->finish = finish;
+    TRACE1(SCHED, Block, TRACE_WORD(task_id(task), state));
+    if (deadline_ns != DEADLINE_NEVER)
+        sched_timer_add(task, deadline_ns);
+}
+
+/* ---- who runs ---- */
+
+void sched_switch_to(struct cpu *cpu, struct task *next)
+{
+    if (cpu->current == next)
+        return;
+    TRACE1(SCHED, ContextSwitch, TRACE_WORD(task_id(cpu->current), task_id(next)));
+    sched_switch_bare(cpu, next, rdtsc());
+}
+
+/* A step of taking a dead task apart, unless somebody at least as urgent is ready. */
+static bool sched_reap(struct cpu *cpu)
+{
+    if (list_empty(&dying))
+        return false;
+    struct task *task = LIST_OWNER(dying.next, struct task, run_link);
+    if (runq_top(&runqs[cpu->id]) > (int)task->priority)
+        return false;
+    list_remove(&task->run_link);
+    if (!task_reap(task, REAP_BUDGET))
+        list_push_back(&dying, &task->run_link);
+    return true;
+}
+
+void sched_reap_later(struct task *task)
+{
+    list_push_back(&dying, &task->run_link);
+}
+
+bool sched_panic_when_idle; /* boot option panictest: services have started by then */
+
+static void sched_idle(struct cpu *cpu)
+{
+    if (sched_panic_when_idle)
+        panic(NULL, "panictest on the boot line");
+    sched_switch_to(cpu, &idle_tasks[cpu->id]);
+    cpu->resched = 0;
+    cpu_idle_wait();
+}
+
+static void slice_start(struct cpu *cpu, const struct task *task)
+{
+    bool alone = list_empty(&runqs[cpu->id].queues[task->priority]);
+    slice_end_ns[cpu->id] = alone ? UINT64_MAX : clock_ns() + SLICE_NS;
+    if (!alone)
+        timer_update(cpu);
+}
+
+/* Entered with an empty stack (sched_dispatch). The loop ends in user mode. */
+_Noreturn void sched_loop(void)
+{
+    struct cpu *cpu = cpu_this();
+    for (;;) {
+        if (sched_reap(cpu)) {
+            preempt_window();
+            continue;
+        }
+        struct link *entry = runq_pop(&runqs[cpu->id]);
+        if (!entry) {
+            sched_idle(cpu);
+            continue;
+        }
+        struct task *task = LIST_OWNER(entry, struct task, run_link);
+        cpu->resched = 0;
+        sched_switch_to(cpu, task);
+        slice_start(cpu, task);
+        void (*finish)(struct task *) = task->finish;
+        task->finish = NULL;
+        if (finish)
+            finish(task);
+        if (cpu->current != task || task->state != TASK_READY)
+            continue;
+        if (!cpu->resched)
+            task_resume(task);
+        runq_push_front(&runqs[cpu->id], &task->run_link, task->priority);
+    }
+}
+
+/* The current task could go on, but a more urgent one is ready or its slice is over. */
+_Noreturn void sched_preempt(void)
+{
+    struct cpu *cpu = cpu_this();
+    struct task *task = cpu->current;
+    if (cpu->resched == RESCHED_SLICE_OVER)
+        runq_push_back(&runqs[cpu->id], &task->run_link, task->priority);
+    else
+        runq_push_front(&runqs[cpu->id], &task->run_link, task->priority);
+    sched_dispatch();
+}
+
+/* Gives way to equals that are ready. */
+void sched_yield(struct task *task)
+{
+    struct cpu *cpu = cpu_this();
+    if (!list_empty(&runqs[cpu->id].queues[task->priority]))
+        cpu->resched = RESCHED_SLICE_OVER;
+}

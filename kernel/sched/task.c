@@ -1,0 +1,285 @@
+#include "kernel/sched/task.h"
+#include "kernel/init_task.h"
+#include "kernel/memory/frame.h"
+#include "kernel/memory/memory_object.h"
+#include "kernel/memory/slab.h"
+#include "kernel/sched/fpu.h"
+#include "kernel/sched/sched.h"
+#include "kernel/trace/trace.h"
+#include "kernel/x86/log.h"
+#include "kernel/x86/paging.h"
+#include "kernel/x86/platform.h"
+
+/* entry.asm's numbers */
+_Static_assert(offsetof(struct task, context) == 0, "context first");
+_Static_assert(offsetof(struct context, rsp) == 16 && offsetof(struct context, r15) == 64, "context");
+_Static_assert(offsetof(struct context, full) == 88 && offsetof(struct context, r11) == 144, "context");
+
+struct task *task_slots[TASKS_MAX];
+uint32_t task_count;
+struct slab_cache task_object_cache = SLAB_CACHE("task object", struct task_object);
+static struct slab_cache task_cache = SLAB_CACHE("task", struct task);
+
+#define RFLAGS_USER 0x202ul /* interrupts on */
+
+struct task *task_of_cap(const struct cap *cap)
+{
+    return ((struct task_object *)cap->object)->task;
+}
+
+struct task *task_of_report(struct link *report_link)
+{
+    return LIST_OWNER(report_link, struct task, report_link);
+}
+
+/* ---- birth ---- */
+
+static status_t task_slot_take(struct task *task)
+{
+    static uint32_t next;
+    for (uint32_t i = 0; i < TASKS_MAX; i++, next++) {
+        if (task_slots[next % TASKS_MAX])
+            continue;
+        task->index = next++ % TASKS_MAX;
+        task_slots[task->index] = task;
+        task_count++;
+        return OK;
+    }
+    return ERR_TABLE_FULL;
+}
+
+static void task_links_init(struct task *task)
+{
+    list_init(&task->server_link);
+    list_init(&task->callers);
+    list_init(&task->run_link);
+    list_init(&task->timer.link);
+    list_init(&task->mappings);
+    list_init(&task->report_link);
+    list_init(&task->slot.link);
+}
+
+static status_t task_object_attach(struct task *task)
+{
+    status_t status;
+    struct task_object *object = (struct task_object *)object_create(OBJECT_TASK, task->account, &status);
+    if (!object)
+        return status;
+    object->task = task;
+    task->object = &object->object;
+    return OK;
+}
+
+/* Undoes what task_new had done so far, in reverse; each step knows whether it happened. */
+static void task_free(struct task *task)
+{
+    struct page_source source = account_page_source(task->account);
+    if (task->root)
+        paging_root_destroy(task->root, &source);
+    if (task->object) {
+        ((struct task_object *)task->object)->task = NULL;
+        object_unref(task->object);
+    }
+    if (task_slots[task->index] == task) {
+        task_slots[task->index] = NULL;
+        task_count--;
+    }
+    struct account *account = task->account;
+    slab_free(&task_cache, task);
+    account_release(account, sizeof(struct task));
+    account_unref(account);
+}
+
+static status_t task_build(struct task *task)
+{
+    struct page_source source = account_page_source(task->account);
+    status_t status = task_object_attach(task);
+    if (!status)
+        status = task_slot_take(task);
+    if (!status)
+        status = cap_table_init(&task->table, task->account, task);
+    if (status)
+        return status;
+    task->root = paging_root_create(&source);
+    return task->root ? OK : ERR_QUOTA;
+}
+
+status_t task_new(const struct task_create_args *args, struct account *parent, struct cap *supervisor,
+                  struct task **made)
+{
+    struct account *account = account_create(parent, (uint64_t)args->quota_pages * PAGE_SIZE);
+    if (!account)
+        return ERR_QUOTA;
+    status_t status = account_charge(account, sizeof(struct task));
+    struct task *task = status ? NULL : slab_alloc(&task_cache);
+    if (!task) {
+        account_unref(account);
+        return status ? status : ERR_NO_MEMORY;
+    }
+    task_links_init(task);
+    task->account = account;
+    task->priority = args->priority;
+    task->state = TASK_NEW;
+    __builtin_memcpy(task->name, args->name, TASK_NAME_MAX);
+    status = task_build(task);
+    if (status) {
+        uint32_t budget = UINT32_MAX;
+        cap_table_clear(&task->table, &budget);
+        task_free(task);
+        return status;
+    }
+    task->supervisor = supervisor;
+    if (supervisor)
+        supervisor->holder = &task->supervisor;
+    *made = task;
+    return OK;
+}
+
+void task_begin(struct task *task, uint64_t entry, uint64_t stack_top, uint64_t argument)
+{
+    task->context = (struct context){.rip = entry, .rflags = RFLAGS_USER, .rsp = stack_top, .rdi = argument,
+                                     .full = 1};
+    task->state = TASK_READY;
+    task->started_ns = clock_ns();
+    TRACE1(TASK, TaskStart, TRACE_WORD(task_id(task), task_id(task_this())));
+    sched_ready(task);
+}
+
+/* ---- waiting ends from outside ---- */
+
+static void wait_unhook(struct task *task)
+{
+    switch (task->state) {
+    case TASK_RECEIVING:
+        if (task->wait.channel->receiver == task)
+            task->wait.channel->receiver = NULL;
+        break;
+    case TASK_CALLING:
+        list_remove(&task->slot.link);
+        slot_drop_caps(&task->slot);
+        break;
+    case TASK_REPLYING:
+        task->call_sequence++; /* a late answer finds no caller */
+        list_remove(&task->server_link);
+        task->server = NULL;
+        break;
+    default:
+        break;
+    }
+}
+
+void task_wait_cancel(struct task *task, status_t status)
+{
+    wait_unhook(task);
+    task_wake(task, status);
+}
+
+/* ---- reports to the supervisor ---- */
+
+static void task_report(struct task *task)
+{
+    if (!task->supervisor)
+        return;
+    struct channel *channel = (struct channel *)task->supervisor->object;
+    if (channel->closed || !list_empty(&task->report_link))
+        return;
+    list_push_back(&channel->exits, &task->report_link);
+    channel_wake_receiver(channel);
+}
+
+void task_stop_for_fault(struct task *task, const struct msg_fault *fault)
+{
+    task->fault = *fault;
+    task->state = TASK_FAULTED;
+    TRACE2(FAULT, UserFault, fault->ip, TRACE_WORD(task_id(task), fault->vector));
+    if (task->supervisor)
+        task_report(task);
+    else
+        task_end(task, -1, true);
+}
+
+static void task_last_step(struct task *task)
+{
+    if (task->supervisor) {
+        uint32_t budget = UINT32_MAX;
+        cap_delete(task->supervisor, &budget); /* clears task->supervisor */
+    }
+    task_free(task);
+}
+
+/* The report was delivered, or nobody is left to read it. */
+void task_report_dropped(struct link *report_link)
+{
+    struct task *task = task_of_report(report_link);
+    if (task->state == TASK_DEAD && task->dead_reported)
+        task_last_step(task);
+    else if (task->state == TASK_FAULTED &&
+             (!task->supervisor || ((struct channel *)task->supervisor->object)->closed))
+        task_end(task, -1, true);
+}
+
+/* ---- death ---- */
+
+static void callers_release(struct task *server)
+{
+    while (!list_empty(&server->callers)) {
+        struct task *caller = LIST_OWNER(server->callers.next, struct task, server_link);
+        task_wait_cancel(caller, ERR_PEER_DIED);
+    }
+}
+
+void task_end(struct task *task, int64_t code, bool killed)
+{
+    if (task->state == TASK_DEAD)
+        return;
+    if (task == init_task)
+        panic(NULL, "init ended (code %ld, last ip 0x%lx, fault %u at 0x%lx)", code, task->fault.ip,
+              task->fault.vector, task->fault.address);
+    wait_unhook(task);
+    sched_remove(task);
+    list_remove(&task->report_link); /* a fault that nobody read yet gives way to the end */
+    task->state = TASK_DEAD;
+    task->finish = NULL;
+    task->exit_code = code;
+    task->killed = killed;
+    TRACE1(TASK, TaskExit, TRACE_WORD(task_id(task), (uint32_t)code));
+    callers_release(task);
+    slot_drop_caps(&task->slot);
+    ((struct task_object *)task->object)->task = NULL;
+    sched_reap_later(task);
+}
+
+/* Leaves the address space if a CPU still has it loaded. */
+static void task_leave_root(const struct task *task)
+{
+    struct cpu *cpu = cpu_this();
+    if (cpu->user_root == task->root) {
+        cpu->user_root = paging_kernel_root;
+        paging_load(paging_kernel_root);
+    }
+}
+
+bool task_reap(struct task *task, uint32_t budget)
+{
+    if (!cap_table_clear(&task->table, &budget))
+        return false;
+    if (!mappings_clear(task, &budget))
+        return false;
+    fpu_task_ended(task);
+    task_leave_root(task);
+    struct page_source source = account_page_source(task->account);
+    paging_root_destroy(task->root, &source);
+    task->root = 0;
+    task->dead_reported = true;
+    struct channel *channel = task->supervisor ? (struct channel *)task->supervisor->object : NULL;
+    if (!channel || channel->closed)
+        task_last_step(task);
+    else
+        task_report(task);
+    return true;
+}
+
+void task_object_destroy(struct object *object)
+{
+    (void)object; /* the task holds a reference while it lives */
+}

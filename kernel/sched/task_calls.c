@@ -1,0 +1,188 @@
+/* Creating, wiring, starting and ending tasks; time and chance. */
+#include "kernel/memory/memory_object.h"
+#include "kernel/sched/sched.h"
+#include "kernel/syscall.h"
+#include "kernel/trace/trace.h"
+#include "kernel/x86/platform.h"
+#include "kernel/x86/user.h"
+
+static bool name_ok(const char *name)
+{
+    size_t length = 0;
+    for (; length < TASK_NAME_MAX && name[length]; length++) {
+        char c = name[length];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+            return false;
+    }
+    return length && length < TASK_NAME_MAX;
+}
+
+static status_t create_check(const struct task *task, const struct task_create_args *args)
+{
+    if (!name_ok(args->name) || args->reserved || args->priority >= TASK_PRIORITIES || !args->quota_pages)
+        return ERR_INVALID;
+    return args->priority <= task->priority ? OK : ERR_NO_RIGHT;
+}
+
+/* Everything that the caller's table must hold: the right to create tasks, and the supervisor's channel. */
+static status_t create_caps(struct task *task, const struct task_create_args *args, struct cap **supervisor)
+{
+    struct cap *cap;
+    *supervisor = NULL;
+    status_t status = cap_table_reserve(&task->table);
+    if (status || args->supervisor == HANDLE_NONE)
+        return status;
+    status = cap_check(&task->table, args->supervisor, OBJECT_CHANNEL, RIGHT_CHANNEL_SEND, &cap);
+    return status ? status : cap_derive(cap, RIGHT_CHANNEL_SEND, 0, task->account, supervisor);
+}
+
+struct syscall_result sys_task_create(uint64_t user_args)
+{
+    struct task *task = task_this(), *made;
+    struct task_create_args args;
+    struct cap *supervisor;
+    status_t status = user_copy_in(&args, (const void *)user_args, sizeof args);
+    if (!status)
+        status = create_check(task, &args);
+    if (!status)
+        status = create_caps(task, &args, &supervisor);
+    if (status)
+        return syscall_status(status);
+    status = task_new(&args, task->account, supervisor, &made);
+    if (status) {
+        uint32_t budget = UINT32_MAX;
+        if (supervisor)
+            cap_delete(supervisor, &budget);
+        return syscall_status(status);
+    }
+    object_ref(made->object);
+    return syscall_object_named(task, made->object, RIGHTS_ALL & ~RIGHTS_SERVICE);
+}
+
+static status_t controlled_task(uint64_t handle, struct task **target)
+{
+    struct cap *cap;
+    status_t status = cap_check(&task_this()->table, (handle_t)handle, OBJECT_TASK, RIGHT_TASK_CONTROL, &cap);
+    if (status)
+        return status;
+    *target = task_of_cap(cap);
+    return *target ? OK : ERR_PEER_DIED;
+}
+
+/* The receive right of a channel moves; everything else is derived. */
+static status_t grant_make(struct cap *source, uint32_t rights, uint64_t badge, struct task *target,
+                           struct cap **given)
+{
+    status_t status = cap_table_reserve(&target->table);
+    if (status)
+        return status;
+    if (source->object->type == OBJECT_CHANNEL && (source->rights & rights & RIGHT_CHANNEL_RECV)) {
+        cap_remove(source);
+        *given = source;
+        return OK;
+    }
+    return cap_derive(source, rights, badge, target->account, given);
+}
+
+struct syscall_result sys_task_grant(uint64_t task_handle, uint64_t source_handle, uint64_t rights, uint64_t badge)
+{
+    struct task *task = task_this(), *target;
+    struct cap *source, *given;
+    status_t status = controlled_task(task_handle, &target);
+    if (!status)
+        status = cap_check(&task->table, (handle_t)source_handle, OBJECT_NONE, RIGHT_TRANSFER, &source);
+    if (!status)
+        status = grant_make(source, (uint32_t)rights, badge, target, &given);
+    if (status)
+        return syscall_status(status);
+    TRACE2(CAP, CapGrant, TRACE_WORD(task_id(task), task_id(target)), TRACE_WORD(given->object->id, given->rights));
+    return syscall_installed(target, given);
+}
+
+struct syscall_result sys_task_start(uint64_t task_handle, uint64_t entry, uint64_t stack_top, uint64_t argument)
+{
+    struct task *target;
+    status_t status = controlled_task(task_handle, &target);
+    if (!status && target->state != TASK_NEW)
+        status = ERR_BAD_STATE;
+    if (!status && (!user_range_ok(entry, 1) || !user_range_ok(stack_top, 0)))
+        status = ERR_INVALID;
+    if (!status)
+        task_begin(target, entry, stack_top, argument);
+    return syscall_status(status);
+}
+
+struct syscall_result sys_task_kill(uint64_t task_handle)
+{
+    struct task *target;
+    status_t status = controlled_task(task_handle, &target);
+    if (status)
+        return syscall_status(status);
+    task_end(target, -1, true);
+    if (target == task_this())
+        sched_dispatch();
+    cpu_this()->resched = cpu_this()->resched ? cpu_this()->resched : RESCHED_MORE_URGENT; /* reap soon */
+    return syscall_status(OK);
+}
+
+struct syscall_result sys_task_exit(uint64_t code)
+{
+    task_end(task_this(), (int64_t)code, false);
+    sched_dispatch();
+}
+
+void task_describe(const struct task *task, struct task_info *info)
+{
+    uint64_t ticks = task->cpu_time_tsc;
+    if (task == task_this())
+        ticks += rdtsc() - cpu_this()->switched_in_tsc;
+    *info = (struct task_info){
+        .id = task_id(task), .state = task->state, .priority = task->priority, .cpu = task->cpu,
+        .cpu_time_ns = (uint64_t)((unsigned __int128)ticks * clock_mult >> 32), .started_ns = task->started_ns,
+        .quota_pages = (uint32_t)(task->account->limit_bytes / PAGE_SIZE),
+        .used_pages = (uint32_t)((task->account->used_bytes + PAGE_SIZE - 1) / PAGE_SIZE),
+        .capabilities = task->table.count, .switches = task->switches, .syscalls = task->syscalls};
+    __builtin_memcpy(info->name, task->name, TASK_NAME_MAX);
+}
+
+struct syscall_result sys_task_info(uint64_t task_handle, uint64_t user_info)
+{
+    struct task *target = task_this();
+    struct task_info info;
+    struct cap *cap;
+    status_t status = OK;
+    if (task_handle != HANDLE_NONE) {
+        status = cap_check(&task_this()->table, (handle_t)task_handle, OBJECT_TASK, RIGHT_TASK_INFO, &cap);
+        target = status ? NULL : task_of_cap(cap);
+        if (!status && !target)
+            status = ERR_PEER_DIED;
+    }
+    if (status)
+        return syscall_status(status);
+    task_describe(target, &info);
+    return syscall_status(user_copy_out((void *)user_info, &info, sizeof info));
+}
+
+struct syscall_result sys_task_yield(void)
+{
+    sched_yield(task_this());
+    return syscall_status(OK);
+}
+
+struct syscall_result sys_clock_now(void)
+{
+    return syscall_value(clock_ns());
+}
+
+#define RANDOM_BYTES_MAX 256
+
+struct syscall_result sys_random_bytes(uint64_t buffer, uint64_t bytes)
+{
+    uint8_t random[RANDOM_BYTES_MAX];
+    if (bytes > sizeof random)
+        return syscall_status(ERR_TOO_LONG);
+    random_fill(random, bytes);
+    status_t status = user_copy_out((void *)buffer, random, bytes);
+    __builtin_memset(random, 0, sizeof random);
+    return syscall_status(status);
+}

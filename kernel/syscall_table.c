@@ -1,0 +1,44 @@
+/* The table that entry.asm calls through, and what surrounds a call when the trace records system calls. */
+#include "kernel/syscall.h"
+#include "kernel/trace/trace.h"
+#include <abi/syscall.h>
+
+_Static_assert(SYS_COUNT == 42, "entry.asm's SYS_COUNT");
+
+void *const syscall_table[SYS_COUNT] = {
+#define X(number, name, arguments) [number] = (void *)sys_##name,
+    SYSCALL_LIST(X)
+#undef X
+};
+
+void trace_syscall_entry(uint32_t number)
+{
+    trace_record(TRACE_SyscallEntry, 1, TRACE_WORD(task_id(task_this()), number), 0);
+}
+
+void trace_syscall_exit(int64_t result)
+{
+    trace_record(TRACE_SyscallExit, 1, TRACE_WORD(task_id(task_this()), (uint32_t)result), 0);
+}
+
+struct syscall_result sys_null(void)
+{
+    return syscall_status(OK);
+}
+
+struct syscall_result syscall_installed(struct task *task, struct cap *cap)
+{
+    status_t status = cap_install(&task->table, cap);
+    if (!status)
+        return syscall_value(cap->handle);
+    uint32_t budget = UINT32_MAX;
+    cap_delete(cap, &budget);
+    return syscall_status(status);
+}
+
+struct syscall_result syscall_object_named(struct task *task, struct object *object, uint32_t rights)
+{
+    struct cap *cap = cap_create(object, rights, task->account);
+    object_unref(object);
+    return cap ? syscall_installed(task, cap) : syscall_status(ERR_QUOTA);
+}

@@ -1,0 +1,198 @@
+#include "kernel/trace/trace.h"
+#include "kernel/memory/frame.h"
+#include "kernel/sched/task.h"
+#include "kernel/x86/platform.h"
+
+struct trace_ring trace_rings[CPU_MAX];
+uint32_t trace_mask = 0x3ff & ~(TRACE_CLASS_SYSCALL | TRACE_CLASS_MEM);
+
+static const uint8_t trace_uuid[16] = {0x6f, 0x73, 0x2d, 0x74, 0x72, 0x61, 0x43, 0x65,
+                                       0x80, 0x01, 0,    0,    0,    0,    0,    1};
+
+static const char *const event_names[TRACE_EVENT_COUNT] = {
+#define F(type, name)
+#define E(number, Name, name, class, fields) [number] = #Name,
+    TRACE_EVENTS(E, F)
+#undef E
+#undef F
+};
+
+/* Payload words of each event: its fields' bytes over eight. */
+#define F_u32 4
+#define F_s32 4
+#define F_x32 4
+#define F_u64 8
+#define F_s64 8
+#define F_x64 8
+static const uint8_t event_words[TRACE_EVENT_COUNT] = {
+#define F(type, name) +F_##type
+#define E(number, Name, name, class, fields) [number] = (0 fields) / 8,
+    TRACE_EVENTS(E, F)
+#undef E
+#undef F
+};
+
+const char *trace_event_name(uint16_t event)
+{
+    return event < TRACE_EVENT_COUNT && event_names[event] ? event_names[event] : "Unknown";
+}
+
+static struct packet_header *ring_packet(struct trace_ring *ring, uint64_t sequence)
+{
+    return (struct packet_header *)(ring->packets + sequence % ring->packet_count * TRACE_PACKET_SIZE);
+}
+
+static void packet_open(struct trace_ring *ring, uint64_t sequence, uint64_t now_ns)
+{
+    struct packet_header *packet = ring_packet(ring, sequence);
+    *packet = (struct packet_header){
+        .magic = TRACE_MAGIC, .timestamp_begin = now_ns, .timestamp_end = now_ns,
+        .content_bits = TRACE_PACKET_HEADER * 8, .packet_bits = TRACE_PACKET_SIZE * 8,
+        .sequence = sequence, .cpu_id = (uint64_t)(ring - trace_rings)};
+    __builtin_memcpy(packet->uuid, trace_uuid, sizeof trace_uuid);
+    ring->events_before[sequence % ring->packet_count] = ring->events;
+    ring->open_sequence = sequence;
+    ring->cursor = (uint64_t *)(packet + 1);
+    ring->limit = (uint64_t *)((uint8_t *)packet + TRACE_PACKET_SIZE);
+}
+
+void trace_init_cpu(struct cpu *cpu, uint32_t packets)
+{
+    struct trace_ring *ring = &trace_rings[cpu->id];
+    unsigned order = 0;
+    while ((1u << order) < packets)
+        order++;
+    uint64_t frames = frame_alloc_zeroed(order, cpu->node);
+    if (!frames)
+        return;
+    ring->packets = phys_to_virt(frames);
+    ring->packet_count = packets;
+    packet_open(ring, 0, clock_ns());
+}
+
+uint64_t *trace_roll(struct trace_ring *ring, uint64_t now_ns)
+{
+    static uint64_t nowhere[TRACE_BURST_WORDS_MAX]; /* before the ring exists */
+    if (!ring->packets)
+        return nowhere;
+    struct packet_header *packet = ring_packet(ring, ring->open_sequence);
+    packet->timestamp_end = ring->last_ns;
+    packet->content_bits = (uint64_t)((uint8_t *)ring->cursor - (uint8_t *)packet) * 8;
+    packet_open(ring, ring->open_sequence + 1, now_ns);
+    return ring->cursor;
+}
+
+void trace_record(uint16_t event, uint32_t words, uint64_t a, uint64_t b)
+{
+    struct trace_ring *ring = trace_ring_this();
+    uint64_t now = clock_ns();
+    uint64_t *cursor = trace_burst(ring, now);
+    if (!ring->packets)
+        return;
+    cursor[0] = now << 16 | event;
+    cursor[1] = a;
+    cursor[2] = b;
+    ring->cursor = cursor + 1 + words;
+    ring->events++;
+    ring->last_ns = now;
+}
+
+uint64_t trace_total(uint64_t *lost)
+{
+    uint64_t total = 0;
+    *lost = 0;
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        struct trace_ring *ring = &trace_rings[i];
+        total += ring->events;
+        if (ring->packets && ring->open_sequence >= ring->packet_count)
+            *lost += ring->events_before[(ring->open_sequence + 1) % ring->packet_count];
+    }
+    return total;
+}
+
+/* ---- reading ---- */
+
+result_t trace_copy_packet(uint32_t cpu, uint64_t sequence, void *out)
+{
+    if (cpu >= cpu_count || !trace_rings[cpu].packets)
+        return ERR_INVALID;
+    struct trace_ring *ring = &trace_rings[cpu];
+    if (sequence > ring->open_sequence)
+        return ERR_WOULD_BLOCK;
+    if (ring->open_sequence - sequence >= ring->packet_count)
+        return ERR_NOT_FOUND;
+    struct packet_header *packet = ring_packet(ring, sequence);
+    __builtin_memcpy(out, packet, TRACE_PACKET_SIZE);
+    if (sequence == ring->open_sequence) { /* a copy of the open packet is closed as it stands */
+        struct packet_header *copy = out;
+        copy->timestamp_end = ring->last_ns;
+        copy->content_bits = (uint64_t)((uint8_t *)ring->cursor - (uint8_t *)packet) * 8;
+    }
+    return TRACE_PACKET_SIZE;
+}
+
+/* Decodes a packet's events from number `first` on into out[number - first]; returns the number after its last. */
+static uint64_t packet_decode(struct trace_ring *ring, uint64_t sequence, uint64_t first, struct trace_record *out)
+{
+    struct packet_header *packet = ring_packet(ring, sequence);
+    const uint64_t *word = (uint64_t *)(packet + 1);
+    const uint64_t *end = sequence == ring->open_sequence
+                              ? ring->cursor
+                              : (uint64_t *)((uint8_t *)packet + packet->content_bits / 8);
+    uint64_t number = ring->events_before[sequence % ring->packet_count];
+    for (; word < end; number++) {
+        uint16_t event = (uint16_t)*word;
+        uint8_t words = event < TRACE_EVENT_COUNT ? event_words[event] : 0;
+        if (number >= first) {
+            struct trace_record *record = &out[number - first];
+            *record = (struct trace_record){.sequence = number, .timestamp_ns = *word >> 16, .event = event,
+                                            .cpu = (uint16_t)packet->cpu_id, .words = words};
+            for (uint8_t i = 0; i < words && i < 3; i++)
+                record->payload[i] = word[1 + i];
+        }
+        word += 1 + words;
+    }
+    return number;
+}
+
+/* The newest events of one CPU, oldest first. */
+static size_t ring_last(struct trace_ring *ring, struct trace_record *out, size_t max)
+{
+    if (!ring->packets)
+        return 0;
+    uint64_t kept = ring->open_sequence < ring->packet_count ? ring->open_sequence : ring->packet_count - 1;
+    uint64_t sequence = ring->open_sequence - kept; /* oldest packet */
+    uint64_t first = ring->events_before[sequence % ring->packet_count];
+    if (ring->events - first > max)
+        first = ring->events - max;
+    while (sequence < ring->open_sequence && ring->events_before[(sequence + 1) % ring->packet_count] <= first)
+        sequence++;
+    for (; sequence <= ring->open_sequence; sequence++)
+        packet_decode(ring, sequence, first, out);
+    return ring->events - first;
+}
+
+/* With several CPUs the parts are merged by time: an insertion sort, for each part is sorted already. */
+static void records_merge(struct trace_record *records, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct trace_record record = records[i];
+        size_t k = i;
+        for (; k > 0 && records[k - 1].timestamp_ns > record.timestamp_ns; k--)
+            records[k] = records[k - 1];
+        records[k] = record;
+    }
+}
+
+size_t trace_last(struct trace_record *out, size_t max)
+{
+    size_t count = 0, share = max / (cpu_count ? cpu_count : 1);
+    uint64_t lost, total = trace_total(&lost);
+    for (uint32_t i = 0; i < cpu_count; i++)
+        count += ring_last(&trace_rings[i], out + count, share);
+    if (cpu_count > 1)
+        records_merge(out, count);
+    for (size_t i = 0; i < count; i++)
+        out[i].sequence = total - count + i;
+    return count;
+}

@@ -1,0 +1,297 @@
+; Every way into the kernel and back: system calls, interrupts and exceptions, the first dispatch.
+;
+; Interrupts are off in the kernel. The kernel stack (gs:16) is empty at every entry from user mode, and nothing on it
+; survives a switch: what a waiting task needs lies in its struct task.
+bits 64
+default rel
+
+; struct cpu (kernel/x86/cpu.h)
+CPU_CURRENT   equ 8
+CPU_STACK     equ 16
+CPU_SCRATCH   equ 24
+CPU_RESCHED   equ 48
+CPU_SYSCALLS  equ 56
+; struct context, first in struct task (kernel/sched/task.h)
+CTX_RIP    equ 0
+CTX_RFLAGS equ 8
+CTX_RSP    equ 16
+CTX_RBX    equ 24
+CTX_RBP    equ 32
+CTX_R12    equ 40
+CTX_R13    equ 48
+CTX_R14    equ 56
+CTX_R15    equ 64
+CTX_RAX    equ 72
+CTX_RDX    equ 80
+CTX_FULL   equ 88
+CTX_RCX    equ 96
+CTX_RSI    equ 104
+CTX_RDI    equ 112
+CTX_R8     equ 120
+CTX_R9     equ 128
+CTX_R10    equ 136
+CTX_R11    equ 144
+
+USER_CODE equ 0x23
+USER_DATA equ 0x1b
+TRACE_CLASS_SYSCALL equ 2
+SYS_COUNT equ 42
+ERR_NOT_SUPPORTED equ -15
+
+extern syscall_table, trace_mask, trace_syscall_entry, trace_syscall_exit
+extern trap_user, trap_kernel, sched_loop, sched_preempt
+global syscall_entry, task_resume, sched_dispatch, isr_table, cpu_idle_wait, cpu_idle_resume, preempt_window
+
+section .text
+
+; Intel SDM vol. 2 SYSCALL: rcx = user rip, r11 = user rflags; interrupts masked by FMASK.
+; The caller-saved registers are the caller's loss; callee-saved ones go to the task, for the call may not return here.
+align 16
+syscall_entry:
+    swapgs
+    mov [gs:CPU_SCRATCH], rsp
+    mov rsp, [gs:CPU_CURRENT]
+    mov [rsp + CTX_RIP], rcx
+    mov [rsp + CTX_RFLAGS], r11
+    mov [rsp + CTX_RBX], rbx
+    mov [rsp + CTX_RBP], rbp
+    mov [rsp + CTX_R12], r12
+    mov [rsp + CTX_R13], r13
+    mov [rsp + CTX_R14], r14
+    mov [rsp + CTX_R15], r15
+    mov rbx, [gs:CPU_SCRATCH]
+    mov [rsp + CTX_RSP], rbx
+    mov rbx, rsp                        ; rbx: struct task, kept by the C functions
+    mov rsp, [gs:CPU_STACK]
+    inc qword [gs:CPU_SYSCALLS]
+    cmp eax, SYS_COUNT
+    jae .unknown
+    test byte [rel trace_mask], TRACE_CLASS_SYSCALL
+    jnz .traced
+    mov rcx, r10                        ; fourth argument, System V
+    lea r11, [rel syscall_table]
+    call [r11 + rax * 8]
+.leave:
+    cmp qword [gs:CPU_RESCHED], 0
+    jne .preempted
+    mov rcx, [rbx + CTX_RIP]
+    mov r11, [rbx + CTX_RFLAGS]
+    mov rsp, [rbx + CTX_RSP]
+    mov rbx, [rbx + CTX_RBX]
+.sysret:
+    xor edi, edi                        ; nothing of the kernel's leaves in a register
+    xor esi, esi
+    xor r8d, r8d
+    xor r9d, r9d
+    xor r10d, r10d
+    swapgs
+    o64 sysret
+.unknown:
+    mov rax, ERR_NOT_SUPPORTED
+    xor edx, edx
+    jmp .leave
+.traced:
+    push rdi
+    push rsi
+    push rdx
+    push r10
+    push r8
+    push r9
+    push rax
+    sub rsp, 8
+    mov edi, eax
+    call trace_syscall_entry
+    add rsp, 8
+    pop rax
+    pop r9
+    pop r8
+    pop rcx
+    pop rdx
+    pop rsi
+    pop rdi
+    push rax
+    push rax
+    lea r11, [rel syscall_table]
+    call [r11 + rax * 8]
+    add rsp, 16
+    push rax
+    push rdx
+    mov rdi, rax
+    call trace_syscall_exit
+    pop rdx
+    pop rax
+    jmp .leave
+.preempted:
+    mov [rbx + CTX_RAX], rax
+    mov [rbx + CTX_RDX], rdx
+    jmp sched_preempt_entry
+
+; _Noreturn void task_resume(struct task *task): the way back to user mode from a task's context
+align 16
+task_resume:
+    cmp qword [rdi + CTX_FULL], 0
+    jne .full
+    mov rax, [rdi + CTX_RAX]
+    mov rdx, [rdi + CTX_RDX]
+    mov rcx, [rdi + CTX_RIP]
+    mov r11, [rdi + CTX_RFLAGS]
+    mov rsp, [rdi + CTX_RSP]
+    mov rbx, [rdi + CTX_RBX]
+    mov rbp, [rdi + CTX_RBP]
+    mov r12, [rdi + CTX_R12]
+    mov r13, [rdi + CTX_R13]
+    mov r14, [rdi + CTX_R14]
+    mov r15, [rdi + CTX_R15]
+    jmp syscall_entry.sysret
+.full:
+    mov qword [rdi + CTX_FULL], 0       ; the next system call saves the short set
+    mov rsp, [gs:CPU_STACK]
+    push USER_DATA
+    push qword [rdi + CTX_RSP]
+    push qword [rdi + CTX_RFLAGS]
+    push USER_CODE
+    push qword [rdi + CTX_RIP]
+    mov rax, [rdi + CTX_RAX]
+    mov rdx, [rdi + CTX_RDX]
+    mov rbx, [rdi + CTX_RBX]
+    mov rbp, [rdi + CTX_RBP]
+    mov r12, [rdi + CTX_R12]
+    mov r13, [rdi + CTX_R13]
+    mov r14, [rdi + CTX_R14]
+    mov r15, [rdi + CTX_R15]
+    mov rcx, [rdi + CTX_RCX]
+    mov rsi, [rdi + CTX_RSI]
+    mov r8, [rdi + CTX_R8]
+    mov r9, [rdi + CTX_R9]
+    mov r10, [rdi + CTX_R10]
+    mov r11, [rdi + CTX_R11]
+    mov rdi, [rdi + CTX_RDI]
+    swapgs
+    iretq
+
+; _Noreturn: forget the stack and run whoever is next
+sched_dispatch:
+    mov rsp, [gs:CPU_STACK]
+    xor ebp, ebp
+    call sched_loop
+sched_preempt_entry:
+    mov rsp, [gs:CPU_STACK]
+    xor ebp, ebp
+    call sched_preempt
+
+; ---- interrupts and exceptions ----
+
+; One stub a vector: where the CPU pushes no error code, a zero stands for it.
+%macro ISR 1
+isr_%1:
+%if %1 == 8 || (%1 >= 10 && %1 <= 14) || %1 == 17 || %1 == 21 || %1 == 29 || %1 == 30
+%else
+    push 0
+%endif
+    push %1
+    jmp isr_common
+%endmacro
+%assign v 0
+%rep 256
+ISR v
+%assign v v + 1
+%endrep
+
+; struct trap_frame (kernel/x86/trap.h)
+%macro PUSH_REGISTERS 0
+    push rdi
+    push rsi
+    push rdx
+    push rcx
+    push rax
+    push r8
+    push r9
+    push r10
+    push r11
+    push rbx
+    push rbp
+    push r12
+    push r13
+    push r14
+    push r15
+%endmacro
+
+%macro POP_REGISTERS 0
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbp
+    pop rbx
+    pop r11
+    pop r10
+    pop r9
+    pop r8
+    pop rax
+    pop rcx
+    pop rdx
+    pop rsi
+    pop rdi
+    add rsp, 16                         ; vector, error code
+%endmacro
+
+FRAME_VECTOR equ 15 * 8
+FRAME_CS     equ 18 * 8
+
+isr_common:
+    PUSH_REGISTERS
+    cld
+    cmp qword [rsp + FRAME_VECTOR], 2   ; NMI, double fault, machine check: GS may be the user's whatever CS says
+    je .paranoid
+    cmp qword [rsp + FRAME_VECTOR], 8
+    je .paranoid
+    cmp qword [rsp + FRAME_VECTOR], 18
+    je .paranoid
+    test byte [rsp + FRAME_CS], 3
+    jz .from_kernel
+    swapgs
+    mov rdi, rsp
+    call trap_user                      ; returns when the same task goes on at once
+    POP_REGISTERS
+    swapgs
+    iretq
+.from_kernel:
+    mov rdi, rsp
+    call trap_kernel                    ; idle, a preemption window, or a fault in a user copy
+    POP_REGISTERS
+    iretq
+.paranoid:
+    mov ecx, 0xc0000101                 ; IA32_GS_BASE: a kernel address has its top bit set
+    rdmsr
+    test edx, edx
+    js .have_gs
+    swapgs
+.have_gs:
+    mov rdi, rsp
+    call trap_kernel
+    jmp $
+
+; void cpu_idle_wait(void): interrupts on and sleep, as one (sti holds them off for one instruction).
+; An interrupt here is handled and does not come back: trap_kernel goes to sched_dispatch.
+cpu_idle_wait:
+    sti
+    hlt
+cpu_idle_resume:
+    cli
+    ret
+
+; void preempt_window(void): takes pending interrupts inside a long kernel operation
+preempt_window:
+    sti
+    nop
+    cli
+    ret
+
+section .rodata
+align 8
+isr_table:
+%assign v 0
+%rep 256
+    dq isr_ %+ v
+%assign v v + 1
+%endrep

@@ -190,8 +190,6 @@ static status_t derive_badge(const struct cap *source, uint64_t badge, uint64_t 
 
 status_t cap_derive(struct cap *source, uint32_t rights, uint64_t badge, struct account *account, struct cap **child)
 {
-    if (!(source->rights & RIGHT_MINT))
-        return ERR_NO_RIGHT;
     rights &= source->rights;
     if (source->object->type == OBJECT_CHANNEL)
         rights &= ~RIGHT_CHANNEL_RECV;

@@ -74,7 +74,8 @@ static inline status_t cap_check(const struct cap_table *table, handle_t handle,
 
 /* First capability of an object (takes over no reference: adds one). NULL when quota or memory is used up. */
 struct cap *cap_create(struct object *object, uint32_t rights, struct account *account);
-/* A child with fewer rights, in no table yet. ERR_NO_RIGHT without MINT; see abi for badges. */
+/* A child with fewer rights, in no table yet. The caller has checked MINT, unless the kernel keeps the child itself.
+ * ERR_NO_RIGHT: the badge is set already (a signal's mask would grow). */
 status_t MUST_CHECK cap_derive(struct cap *source, uint32_t rights, uint64_t badge, struct account *account,
                                struct cap **child);
 /* Puts a capability without a table into one: it is charged to the table's account from now on. */

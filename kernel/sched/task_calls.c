@@ -81,6 +81,8 @@ static status_t grant_make(struct cap *source, uint32_t rights, uint64_t badge, 
         *given = source;
         return OK;
     }
+    if (!(source->rights & RIGHT_MINT))
+        return ERR_NO_RIGHT;
     return cap_derive(source, rights, badge, target->account, given);
 }
 

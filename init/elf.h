@@ -13,11 +13,11 @@
 #define ELF_IMAGE_MAX (64ul << 20)
 
 struct elf_segment {
-    uint64_t first_page;   /* address of its first page */
+    uint64_t first_page; /* address of its first page */
     size_t pages;
-    size_t lead;           /* bytes before the data in the first page */
+    size_t lead;                    /* bytes before the data in the first page */
     size_t file_offset, file_bytes; /* what to copy; the rest is zero */
-    uint32_t protection;   /* PROT_ bits */
+    uint32_t protection;            /* PROT_ bits */
 };
 
 struct elf_image {

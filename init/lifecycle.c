@@ -10,9 +10,9 @@
 static const char *vector_name(uint32_t vector)
 {
     static const char *const names[32] = {
-        [0] = "division by zero",    [1] = "debug",           [3] = "breakpoint",      [4] = "overflow",
-        [6] = "invalid instruction", [7] = "no FPU",          [12] = "stack fault",    [13] = "general protection",
-        [14] = "page fault",         [16] = "floating point", [17] = "alignment",      [19] = "SIMD floating point",
+        [0] = "division by zero",    [1] = "debug",           [3] = "breakpoint",   [4] = "overflow",
+        [6] = "invalid instruction", [7] = "no FPU",          [12] = "stack fault", [13] = "general protection",
+        [14] = "page fault",         [16] = "floating point", [17] = "alignment",   [19] = "SIMD floating point",
     };
     return vector < 32 && names[vector] ? names[vector] : "exception";
 }
@@ -64,8 +64,7 @@ static void on_fault(struct init *init, struct service *s, const struct msg_faul
 {
     log_error("%s: %s (vector %u) at ip 0x%llx, address 0x%llx, error 0x%llx, sp 0x%llx", s->entry->name,
               vector_name(fault->vector), fault->vector, (unsigned long long)fault->ip,
-              (unsigned long long)fault->address, (unsigned long long)fault->error_code,
-              (unsigned long long)fault->sp);
+              (unsigned long long)fault->address, (unsigned long long)fault->error_code, (unsigned long long)fault->sp);
     if (s->task != HANDLE_NONE)
         (void)task_kill(s->task);
     service_died(init, s);

@@ -36,8 +36,8 @@ static void set_up(void)
     init.server.on_idle = on_idle;
     init.server.on_turn = on_turn;
     ASSERT(ipc_server_init(&init.server, 128, &signal) == OK);
-    result_t sender = cap_mint(init.server.channel,
-                               RIGHTS_SERVICE | RIGHT_CHANNEL_SEND | RIGHT_MINT | RIGHT_TRANSFER, 0);
+    result_t sender =
+        cap_mint(init.server.channel, RIGHTS_SERVICE | RIGHT_CHANNEL_SEND | RIGHT_MINT | RIGHT_TRANSFER, 0);
     ASSERT(sender > 0);
     init.sender = (handle_t)sender;
     init.archive = (const uint8_t *)task_start_info->module_address;

@@ -10,18 +10,18 @@ struct service { /* all zero but `entry` and `run`: it has no task */
     struct supervision run;
     /* While it is alive: */
     handle_t task, memory; /* memory: program, start info and stack; the task's mappings end with it */
-    uint32_t task_id;     /* 0: no task; messages about another id are about an earlier start */
-    handle_t channel;     /* what READY brought: SEND|MINT|TRANSFER; HANDLE_NONE before */
+    uint32_t task_id;      /* 0: no task; messages about another id are about an earlier start */
+    handle_t channel;      /* what READY brought: SEND|MINT|TRANSFER; HANDLE_NONE before */
     uint64_t started_ns;
     /* A task has one thread, so it waits in one CONNECT at most: */
-    uint32_t wait_token;  /* of its deferred CONNECT, 0: none */
-    size_t wait_for;      /* index of the service that it waits for */
-    uint32_t connected;   /* bit i: was given a capability for service i */
+    uint32_t wait_token; /* of its deferred CONNECT, 0: none */
+    size_t wait_for;     /* index of the service that it waits for */
+    uint32_t connected;  /* bit i: was given a capability for service i */
 };
 
 struct init {
     struct ipc_server server;
-    handle_t sender;      /* of our own channel, badge 0: parent of every capability "init" */
+    handle_t sender; /* of our own channel, badge 0: parent of every capability "init" */
     const uint8_t *archive;
     size_t archive_size;
     uint64_t machine_pages; /* free when init started: what quota percentages are of */
@@ -49,5 +49,5 @@ uint64_t services_due(const struct init *init);
 /* names.c: the operations of proto/init.h */
 extern const struct ipc_op init_ops[];
 extern const size_t init_op_count;
-void names_ready(struct init *init, struct service *s);      /* answers who waits for it */
-void names_given_up(struct init *init, struct service *s);   /* tells them that it will not come */
+void names_ready(struct init *init, struct service *s);    /* answers who waits for it */
+void names_given_up(struct init *init, struct service *s); /* tells them that it will not come */

@@ -57,8 +57,7 @@ static uint32_t quota_of(const struct spawn *spawn)
 static status_t make_task(struct spawn *spawn)
 {
     struct task_create_args args = {.priority = spawn->service->entry->priority, .quota_pages = quota_of(spawn)};
-    result_t supervisor =
-        cap_mint(spawn->init->sender, RIGHT_CHANNEL_SEND, service_badge(spawn->init, spawn->service));
+    result_t supervisor = cap_mint(spawn->init->sender, RIGHT_CHANNEL_SEND, service_badge(spawn->init, spawn->service));
     if (supervisor < 0)
         return (status_t)supervisor;
     strcpy(args.name, spawn->service->entry->name); /* the manifest's rules keep it short */

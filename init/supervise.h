@@ -22,10 +22,10 @@ enum restart_policy {
 
 struct supervision {
     enum service_state state;
-    uint32_t starts;     /* since boot: the service's generation */
-    uint32_t tries;      /* deaths in a row */
-    uint64_t ready_ns;   /* since when it is UP */
-    uint64_t due_ns;     /* BACKING_OFF: when to start it */
+    uint32_t starts;   /* since boot: the service's generation */
+    uint32_t tries;    /* deaths in a row */
+    uint64_t ready_ns; /* since when it is UP */
+    uint64_t due_ns;   /* BACKING_OFF: when to start it */
 };
 
 void supervise_started(struct supervision *s);
@@ -37,6 +37,6 @@ void supervise_start_now(struct supervision *s, uint64_t now_ns); /* an order: d
 /* Ended for no fault of its own (what it depends on was started anew): due at once, deaths neither added nor forgiven. */
 void supervise_follow(struct supervision *s, uint64_t now_ns);
 
-bool supervise_alive(const struct supervision *s);          /* has a task */
-uint64_t supervise_due(const struct supervision *s);        /* DEADLINE_NEVER: nothing to start */
+bool supervise_alive(const struct supervision *s);   /* has a task */
+uint64_t supervise_due(const struct supervision *s); /* DEADLINE_NEVER: nothing to start */
 const char *supervise_state_name(enum service_state state);

@@ -40,9 +40,9 @@ static status_t unpack(struct msg *m, void *reply, size_t reply_length, handle_t
     return OK;
 }
 
-status_t ipc_call_caps(handle_t channel, uint16_t op, const void *request, size_t request_length,
-                       const handle_t *caps, size_t cap_count, uint32_t copy_mask, void *reply, size_t reply_length,
-                       handle_t *reply_caps, size_t reply_cap_max, uint64_t deadline_ns)
+status_t ipc_call_caps(handle_t channel, uint16_t op, const void *request, size_t request_length, const handle_t *caps,
+                       size_t cap_count, uint32_t copy_mask, void *reply, size_t reply_length, handle_t *reply_caps,
+                       size_t reply_cap_max, uint64_t deadline_ns)
 {
     struct msg m;
     ASSERT(request_length <= MSG_PAYLOAD_MAX && cap_count <= MSG_CAPS_MAX && reply_cap_max <= MSG_CAPS_MAX);
@@ -95,8 +95,7 @@ result_t service_connect(const char *name, uint64_t deadline_ns)
 status_t service_ready(handle_t channel)
 {
     struct init_ready request = {0};
-    result_t sender =
-        cap_mint(channel, RIGHTS_SERVICE | RIGHT_CHANNEL_SEND | RIGHT_MINT | RIGHT_TRANSFER, 0);
+    result_t sender = cap_mint(channel, RIGHTS_SERVICE | RIGHT_CHANNEL_SEND | RIGHT_MINT | RIGHT_TRANSFER, 0);
     if (sender < 0)
         return (status_t)sender;
     handle_t cap = (handle_t)sender;

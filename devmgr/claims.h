@@ -1,0 +1,56 @@
+/* Who holds which device, and every capability that was made for it.
+ *
+ * Rules
+ *  - devmgr keeps the parent of each capability that it gives away, so one revoke takes it back from wherever it went.
+ *  - Taking back is in this order: interrupts and bus mastering off, function reset started, then everything revoked
+ *    and closed. So no device writes into memory that its driver has given back: its pins end with the dma capability
+ *    here, and not when the driver dies.
+ *  - A claim belongs to a badge; when the last capability with that badge is gone (MSG_CLOSED) so is the claim. */
+#pragma once
+#include "devmgr/config_access.h"
+#include <lib/ipc.h>
+#include <proto/devmgr.h>
+
+#define CLAIMS_MAX 8
+#define CLAIM_IRQS_MAX 16
+
+struct claim_irq {
+    handle_t irq; /* HANDLE_NONE: free */
+    uint32_t entry;
+};
+
+struct claim {
+    struct pci_device *device; /* NULL: free */
+    uint32_t holder;           /* badge */
+    handle_t dma, bars[PCI_BARS];
+    uint32_t irq_mode; /* enum devmgr_irq_mode, once the first was asked for */
+    struct claim_irq irqs[CLAIM_IRQS_MAX];
+    handle_t msix_memory; /* devmgr's own mapping of the table */
+    volatile uint32_t *msix_table;
+};
+
+struct devmgr {
+    struct ipc_server server;
+    struct config_access access;
+    struct pci_bus bus;
+    struct claim claims[CLAIMS_MAX];
+    uint64_t reset_done_ns[PCI_DEVICES_MAX]; /* a reset started before: not to be touched until then */
+};
+
+/* claims.c */
+struct claim *claim_new(struct devmgr *d, struct pci_device *device, uint32_t badge, status_t *status);
+void claim_release(struct devmgr *d, struct claim *claim);
+void claims_release_all_of(struct devmgr *d, uint32_t badge);
+struct claim *claim_find(struct devmgr *d, uint32_t device_id, uint32_t badge); /* NULL: not the caller's */
+struct claim *claim_of_device(struct devmgr *d, const struct pci_device *device);
+uint32_t claim_device_id(const struct devmgr *d, const struct claim *claim);
+/* The capability for a BAR, made at the first asking. */
+status_t claim_bar(struct devmgr *d, struct claim *claim, unsigned bar, handle_t *cap) MUST_CHECK;
+
+/* interrupts.c: the irq for an entry, made and written into the device at the first asking. */
+status_t claim_irq(struct devmgr *d, struct claim *claim, uint32_t entry, handle_t *irq) MUST_CHECK;
+void claim_irqs_end(struct claim *claim);
+
+/* handlers.c: the operations of proto/devmgr.h */
+extern const struct ipc_op devmgr_ops[];
+extern const size_t devmgr_op_count;

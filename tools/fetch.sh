@@ -17,10 +17,12 @@ suite=trixie
 die() { printf 'fetch: %s: %s\n' "$name" "$1" >&2; shift; for line; do printf '       %s\n' "$line" >&2; done; exit 1; }
 
 # The machine's Debian entries as "address keyring", for one kind of suite ("", "-updates", "-security"). Apt itself is asked, so
-# one-line and deb822 files both work. Before any `apt-get update` Origin is unknown; then only the suite's name can be looked at.
+# one-line and deb822 files both work. Before the machine's first `apt-get update` it knows no Origin ($2 is --no-release-info); then
+# the suite's name and the keyring must tell.
 machine_sources() {
     . /etc/os-release
-    apt-get indextargets "Created-By: Packages" "Component: main" | awk -v kind="$1" -v codename="${VERSION_CODENAME:-none}" '
+    # shellcheck disable=SC2086
+    apt-get indextargets $2 "Created-By: Packages" "Component: main" | awk -v kind="$1" -v codename="${VERSION_CODENAME:-none}" '
         function flush() {
             if (uri != "" && (origin == "Debian" || origin == "") &&
                 (release == codename kind || release ~ "^(old)*stable" kind "$" || release == "testing" kind)) {
@@ -31,7 +33,7 @@ machine_sources() {
                         keyring = substr(line, RSTART, RLENGTH); sub(/^[^\/]*/, "", keyring)
                     }
                 close(entry)
-                print uri, keyring
+                if (origin == "Debian" || keyring == "" || keyring ~ /debian-archive/) print uri, keyring
             }
             uri = origin = release = entry = ""
         }
@@ -40,15 +42,19 @@ machine_sources() {
         END { flush() }' | sort -u
 }
 
-write_apt_config() {
-    mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$cache"
-    : >"$apt/sources.list"
+list_sources() {
     for kind in "" -updates -security; do
-        machine_sources "$kind" | while read -r uri keyring; do
+        machine_sources "$kind" "$1" | while read -r uri keyring; do
             [ -r "$keyring" ] || keyring=/usr/share/keyrings/debian-archive-keyring.gpg
             echo "deb-src [signed-by=$keyring] $uri $suite$kind main"
         done
-    done >>"$apt/sources.list"
+    done
+}
+
+write_apt_config() {
+    mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$cache"
+    list_sources "" >"$apt/sources.list"
+    [ -s "$apt/sources.list" ] || list_sources --no-release-info >"$apt/sources.list"
     grep -q " $suite main" "$apt/sources.list" ||
         die "no Debian entry in this machine's apt sources (/etc/apt/sources.list*) to fetch from." \
             "Add one, as on a fresh Debian system, run apt-get update, and make again."

@@ -36,18 +36,21 @@ in_use() {
 }
 
 forwards=
-forward() { # variable, host port, guest port
+forward() { # variable, host port, guest port, what else to do when it is taken
     is_number "$2" && [ "$2" -le 65535 ] || die "$1=$2 is not a port: say a number from 1 to 65535"
     case $forwards in *":$2-"*) die "$1: host port $2 is given twice: CONSOLE, AGENT, TRACE and TRACE+1 must differ" ;; esac
-    ! in_use "$2" || die "host port $2 is in use (another TRustOs?): end that, or choose another with $1=<port>"
+    ! in_use "$2" || die "host port $2 is in use (another TRustOs?): end that, or $4"
     forwards="$forwards,hostfwd=tcp:127.0.0.1:$2-:$3"
 }
-forward CONSOLE "$CONSOLE" 2323
-forward AGENT "$AGENT" 2324
-forward TRACE "$TRACE" 2325
-forward TRACE $((TRACE + 1)) 2326
+forward CONSOLE "$CONSOLE" 2323 "choose another with CONSOLE=<port>"
+forward AGENT "$AGENT" 2324 "choose another with AGENT=<port>"
+forward TRACE "$TRACE" 2325 "choose two others with TRACE=<port>"
+forward TRACE $((TRACE + 1)) 2326 "choose two others with TRACE=<port>"
 case " $BOOT " in
-    *" netbench "*) forward netbench 2307 7; forward netbench 2309 9; forward netbench 2319 19; forward netbench 2501 5001 ;;
+    *" netbench "*)
+        for pair in "2307 7" "2309 9" "2319 19" "2501 5001"; do
+            forward netbench "${pair% *}" "${pair#* }" "boot without netbench"
+        done ;;
 esac
 [ "$mode" != check ] || exit 0
 

@@ -23,7 +23,7 @@ for name in $UNIT_TESTS; do
     "build/unit/$name" >"$log" 2>&1
     status=$?
     good=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
-    wrong=$(sed -n 's/^\[  FAILED  \] [^0-9]*\([0-9]*\) test.*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+    wrong=$(sed -n 's/^\[  FAILED  \] \(.*: \)\{0,1\}\([0-9][0-9]*\) test(s).*/\2/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
     [ "$status" = 0 ] || [ "$wrong" -gt 0 ] || wrong=1
     [ "$good" -gt 0 ] || [ "$wrong" -gt 0 ] || { echo "no test ran" >>"$log"; wrong=1; }
     [ "$good" = 0 ] || ok "$name ($good)" "$good"

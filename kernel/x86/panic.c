@@ -57,10 +57,12 @@ static void dump_task(void)
         say("cpu %u task none\n", has_gs ? cpu_this()->id : 0);
 }
 
-static void say_frame(unsigned number, uint64_t address)
+/* A return address may lie past the end of its function, when the call never returns: the name is that of the byte before. */
+static void say_frame(unsigned number, uint64_t address, bool is_return)
 {
-    uint64_t offset;
-    const char *name = symbol_of(address, &offset);
+    uint64_t offset = 0;
+    const char *name = symbol_of(address - is_return, &offset);
+    offset += is_return;
     if (name)
         say("  #%u 0x%016lx %s+0x%lx\n", number, address, name, offset);
     else
@@ -68,11 +70,11 @@ static void say_frame(unsigned number, uint64_t address)
 }
 
 /* By frame pointers. Each is checked before it is followed: aligned, mapped, and above the one before it. */
-static void dump_backtrace(uint64_t address, uint64_t frame)
+static void dump_backtrace(uint64_t address, uint64_t frame, bool is_return)
 {
     say("backtrace:\n");
     for (unsigned number = 0; address && number < FRAMES_SHOWN; number++) {
-        say_frame(number, address);
+        say_frame(number, address, is_return || number);
         if (!paging_kernel_readable(frame) || !paging_kernel_readable(frame + 8))
             return;
         uint64_t next = ((const uint64_t *)frame)[0];
@@ -111,14 +113,15 @@ _Noreturn void panic(const struct trap_frame *regs, const char *format, ...)
     __builtin_va_end(args);
     say("\n=== KERNEL PANIC: %s ===\n", text);
     dump_trace();
-    if (!regs) {
+    bool trapped = regs != NULL;
+    if (!trapped) {
         const uint64_t *frame = __builtin_frame_address(0);
         registers_here(&here, frame[1], frame[0]);
         regs = &here;
     }
     dump_registers(regs);
     dump_task();
-    dump_backtrace(regs->rip, regs->rbp);
+    dump_backtrace(regs->rip, regs->rbp, !trapped);
     say("=== SYSTEM HALTED ===\n");
     cpu_halt_forever();
 }

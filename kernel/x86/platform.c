@@ -36,7 +36,6 @@ static void say_memory(void)
         const struct boot_region *r = &boot_info.regions[i];
         klog(KLOG_DEBUG, "memory: %012lx..%012lx %s", r->start, r->start + r->bytes, types[r->type]);
     }
-    klog(KLOG_INFO, "memory: %lu of %lu KiB free", frame_free_count() * 4, frame_total_count() * 4);
 }
 
 static void say_cpu(void)
@@ -54,12 +53,13 @@ void platform_init(uint32_t magic, uint64_t info_physical)
     klog(KLOG_INFO, "TRustOs, started by %s", boot_info.loader);
     boot_line_check(boot_info.boot_line);
     say_cpu();
+    say_memory();
     acpi_init();   /* through the early map, while it is there */
     clock_start(); /* the rest is done while it measures */
     paging_init();
     apic_init();
     memory_init();
-    say_memory();
+    klog(KLOG_INFO, "memory: %lu KiB free, kernel %lu KiB", frame_free_count() * 4, memory_kernel_bytes() / 1024);
     ioapic_init();
     random_init();
     clock_init();

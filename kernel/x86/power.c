@@ -11,11 +11,12 @@
 #define QEMU_POWER_OFF 0x2000
 #define KEYBOARD_COMMAND 0x64
 #define KEYBOARD_RESET 0xfe
-#define SPINS 1000
+#define PATIENCE_NS 500000000ul /* for what takes effect a little later, as QEMU's power-off does */
 
-static void spin(void)
+static void wait(void)
 {
-    for (int i = 0; i < SPINS; i++)
+    uint64_t end = clock_ns() + PATIENCE_NS;
+    while (clock_ns() < end)
         in8(0x80);
 }
 
@@ -35,10 +36,10 @@ _Noreturn void cpu_reboot(void)
     } __attribute__((packed)) no_idt;
     if (acpi.reset_known) {
         gas_write(&acpi.reset_register, acpi.reset_value);
-        spin();
+        wait();
     }
     out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
-    spin();
+    wait();
     __asm__ volatile("lidt %0; int3" : : "m"(no_idt));
     cpu_halt_forever();
 }
@@ -49,7 +50,8 @@ static void acpi_mode_on(void)
     if (!acpi.smi_command || !acpi.acpi_enable || in16(acpi.pm1a_control) & PM1_SCI_ENABLED)
         return;
     out8((uint16_t)acpi.smi_command, acpi.acpi_enable);
-    for (int i = 0; i < SPINS && !(in16(acpi.pm1a_control) & PM1_SCI_ENABLED); i++)
+    uint64_t end = clock_ns() + PATIENCE_NS;
+    while (clock_ns() < end && !(in16(acpi.pm1a_control) & PM1_SCI_ENABLED))
         in8(0x80);
 }
 
@@ -59,7 +61,7 @@ static void sleep_s5(void)
     out16(acpi.pm1a_control, (uint16_t)(acpi.s5_a << 10 | PM1_SLEEP_ENABLE));
     if (acpi.pm1b_control)
         out16(acpi.pm1b_control, (uint16_t)(acpi.s5_b << 10 | PM1_SLEEP_ENABLE));
-    spin();
+    wait();
 }
 
 _Noreturn void cpu_power_off(void)
@@ -68,7 +70,7 @@ _Noreturn void cpu_power_off(void)
     if (acpi.s5_known && acpi.pm1a_control)
         sleep_s5();
     out16(QEMU_POWER_PORT, QEMU_POWER_OFF);
-    spin();
+    wait();
     klog(KLOG_ERROR, "power: this machine does not switch itself off; halted");
     cpu_halt_forever();
 }

@@ -25,8 +25,9 @@ struct claim {
     handle_t dma, bars[PCI_BARS];
     uint32_t irq_mode; /* enum devmgr_irq_mode, once the first was asked for */
     struct claim_irq irqs[CLAIM_IRQS_MAX];
-    handle_t msix_memory; /* devmgr's own mapping of the table */
-    volatile uint32_t *msix_table;
+    volatile uint32_t *msix_table; /* devmgr's own mapping of it; NULL: none */
+    uint64_t msix_address;         /* that mapping's first page */
+    size_t msix_pages;
 };
 
 struct devmgr {

@@ -22,9 +22,8 @@ static volatile uint8_t *map_window(struct config_access *access, uint32_t bus)
         return NULL;
     result_t address =
         memory_map(HANDLE_NONE, (handle_t)memory, 0, 0, ECAM_BUS_BYTES >> PAGE_SHIFT, PROT_READ | PROT_WRITE);
-    if (address < 0)
-        cap_close((handle_t)memory);
-    return address < 0 ? NULL : (volatile uint8_t *)address; /* the handle stays: the mapping lives with it */
+    cap_close((handle_t)memory); /* the mapping stays */
+    return address < 0 ? NULL : (volatile uint8_t *)address;
 }
 
 static volatile uint8_t *ecam_place(struct config_access *access, uint32_t bus_id, uint32_t offset)

@@ -37,11 +37,11 @@ static status_t map_table(struct devmgr *d, struct claim *claim)
     if (memory < 0)
         return (status_t)memory;
     result_t address = memory_map(HANDLE_NONE, (handle_t)memory, 0, 0, pages, PROT_READ | PROT_WRITE);
-    if (address < 0) {
-        cap_close((handle_t)memory);
+    cap_close((handle_t)memory); /* the mapping stays */
+    if (address < 0)
         return (status_t)address;
-    }
-    claim->msix_memory = (handle_t)memory;
+    claim->msix_address = (uint64_t)address;
+    claim->msix_pages = pages;
     claim->msix_table = (volatile uint32_t *)((uint64_t)address + lead);
     return OK;
 }
@@ -165,7 +165,6 @@ void claim_irqs_end(struct claim *claim)
         if (claim->irqs[i].irq != HANDLE_NONE)
             claim->msix_table[claim->irqs[i].entry * ENTRY_WORDS + 3] = ENTRY_MASKED;
     }
-    cap_close(claim->msix_memory);
-    claim->msix_memory = HANDLE_NONE;
+    (void)memory_unmap(HANDLE_NONE, claim->msix_address, claim->msix_pages);
     claim->msix_table = NULL;
 }

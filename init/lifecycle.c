@@ -26,9 +26,7 @@ static void forget_task(struct service *s)
         cap_close(s->channel);
     if (s->task != HANDLE_NONE)
         cap_close(s->task);
-    if (s->memory != HANDLE_NONE)
-        cap_close(s->memory);
-    s->channel = s->task = s->memory = HANDLE_NONE;
+    s->channel = s->task = HANDLE_NONE;
     s->task_id = 0;
     s->wait_token = 0;
     s->connected = 0;

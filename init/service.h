@@ -9,9 +9,9 @@ struct service { /* all zero but `entry` and `run`: it has no task */
     const struct manifest_entry *entry;
     struct supervision run;
     /* While it is alive: */
-    handle_t task, memory; /* memory: program, start info and stack; the task's mappings end with it */
-    uint32_t task_id;      /* 0: no task; messages about another id are about an earlier start */
-    handle_t channel;      /* what READY brought: SEND|MINT|TRANSFER; HANDLE_NONE before */
+    handle_t task;
+    uint32_t task_id; /* 0: no task; messages about another id are about an earlier start */
+    handle_t channel; /* what READY brought: SEND|MINT|TRANSFER; HANDLE_NONE before */
     uint64_t started_ns;
     /* A task has one thread, so it waits in one CONNECT at most: */
     uint32_t wait_token; /* of its deferred CONNECT, 0: none */

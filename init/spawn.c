@@ -171,27 +171,26 @@ static status_t run(struct spawn *spawn)
         return status;
     spawn->service->task = spawn->task;
     spawn->service->task_id = info.id;
-    spawn->service->memory = spawn->memory; /* kept: the task's mappings end with it */
     return task_start(spawn->task, l->image.entry, l->stack_top, l->info_address);
 }
 
 static void undo(struct spawn *spawn)
 {
     struct service *s = spawn->service;
-    s->task = s->memory = HANDLE_NONE;
+    s->task = HANDLE_NONE;
     s->task_id = 0;
     if (spawn->task != HANDLE_NONE) {
         (void)task_kill(spawn->task);
         cap_close(spawn->task);
     }
-    if (spawn->memory != HANDLE_NONE)
-        cap_close(spawn->memory);
 }
 
 status_t service_spawn(struct init *init, struct service *s)
 {
     struct spawn spawn = {.init = init, .service = s};
     status_t status = build(&spawn);
+    if (spawn.memory != HANDLE_NONE)
+        cap_close(spawn.memory); /* the task's mappings keep it, and nothing else */
     if (status == OK)
         status = run(&spawn);
     if (status != OK)

@@ -1,8 +1,7 @@
 /* What stands behind musl: memory, output of last resort, clock, chance and exit (third_party/musl/arch/syscall_arch.h).
  *
- * malloc lives on mmap alone: brk says no, and musl then asks for areas of growing size, so a heap of 16 MiB is some 20
- * of them. A mapping lives as long as the capability that it was made through: each area keeps its handle in a small
- * table, and munmap closes it, which gives the memory back. */
+ * malloc lives on mmap alone: brk says no, and musl then asks for areas of growing size. The handle of an area is closed
+ * at once, its mapping keeps the memory alive; so a heap costs no handles, and munmap gives the memory back. */
 #include "lib/runtime.h"
 
 #include <errno.h>
@@ -14,7 +13,6 @@
 #include <time.h>
 
 #define LINE_MAX 240
-#define AREAS_MAX 128
 #define NS_PER_S 1000000000ul
 
 struct libc_call {
@@ -81,39 +79,23 @@ static long do_ioctl(const long *a)
 
 /* ---- memory ---- */
 
-static struct area {
-    void *address; /* NULL: free */
-    handle_t memory;
-} areas[AREAS_MAX];
-
-static struct area *area_at(const void *address)
-{
-    for (size_t i = 0; i < AREAS_MAX; i++) {
-        if (areas[i].address == address)
-            return &areas[i];
-    }
-    return NULL;
-}
-
 static long do_mmap(const long *a)
 {
     size_t pages = ((size_t)a[1] + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    struct area *area = area_at(NULL);
+    handle_t memory;
     if (!(a[3] & MAP_ANONYMOUS) || (a[3] & MAP_FIXED) || !pages)
         return -EINVAL;
-    if (area)
-        area->address = memory_map_new(pages, 0, &area->memory);
-    return area && area->address ? (long)area->address : -ENOMEM;
+    void *address = memory_map_new(pages, 0, &memory);
+    if (!address)
+        return -ENOMEM;
+    cap_close(memory);
+    return (long)address;
 }
 
 static long do_munmap(const long *a)
 {
-    struct area *area = a[0] ? area_at((const void *)a[0]) : NULL;
-    if (!area)
-        return -EINVAL;
-    cap_close(area->memory);
-    area->address = NULL;
-    return 0;
+    size_t pages = ((size_t)a[1] + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    return memory_unmap(HANDLE_NONE, (uint64_t)a[0], pages) == OK ? 0 : -EINVAL;
 }
 
 /* musl's protection bits are ours. */

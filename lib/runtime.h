@@ -23,6 +23,6 @@ const char *status_text(status_t status); /* "the task's memory quota is used up
 _Noreturn void assert_failed(const char *expression, const char *file, int line);
 #define ASSERT(e) ((e) ? (void)0 : assert_failed(#e, __FILE__, __LINE__))
 
-/* Creates `pages` of memory and maps them READ|WRITE. NULL when refused; *memory is the handle: the mapping lives until it
- * is closed. */
+/* Creates `pages` of memory and maps them READ|WRITE. NULL when refused; *memory is the handle; the mapping
+ * stays when that is closed, and ends with memory_unmap (or when what it was derived from is revoked). */
 void *memory_map_new(size_t pages, uint32_t flags, handle_t *memory);

@@ -173,7 +173,7 @@ build/services.list: FORCE
 
 # ---- Image and running it -----------------------------------------------------------------------------------------------------
 
-build/grub.cfg: boot/grub.cfg FORCE
+build/grub.cfg: boot/grub.cfg FORCE | $(SETUP)
 	@case $$BOOT in *[!A-Za-z0-9_=,.:/+@%^~\ -]*) echo "BOOT='$$BOOT': only letters, digits, spaces and _=,.:/+@%^~- are understood" >&2; exit 2;; esac
 	@awk '{ i = index($$0, "@BOOT@"); if (i) $$0 = substr($$0, 1, i - 1) ENVIRON["BOOT"] substr($$0, i + 6); print }' $< >$@.new; $(settle)
 build/trustos.iso: boot/iso.sh build/grub.cfg build/kernel.elf build/services.tar

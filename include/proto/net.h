@@ -45,6 +45,8 @@ enum net_command_code {
     NET_COMMAND_CLOSE,        /* slot: give it back; what lies in the tx ring is still sent, received data is dropped */
     NET_COMMAND_ABORT,        /* slot: reset */
     NET_COMMAND_KICK,         /* slot: tx data was added or rx data taken (a busy netsrv looks anyway) */
+    NET_COMMAND_DETACH,       /* the client drops its region: all its connections are reset, its listeners closed */
+    NET_COMMAND_COUNT
 };
 struct net_command {
     uint16_t code, slot;

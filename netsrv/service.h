@@ -1,0 +1,8 @@
+/* The messages that netsrv answers: attaching, and questions. */
+#pragma once
+#include <lib/ipc.h>
+
+extern const struct ipc_op service_ops[];
+extern const size_t service_op_count;
+void service_init(handle_t channel); /* answers that come later go out there */
+void service_on_kernel_message(void *context, struct msg *m);

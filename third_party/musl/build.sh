@@ -15,6 +15,8 @@ headers() {
     rm -rf "$include" && mkdir -p "$include"
     cp -r "$musl/include/." "$musl/arch/generic/." "$musl/arch/x86_64/bits" "$include"
     rm -f "$include"/*.in "$include"/bits/*.in
+    # TRustOs has a PAGE_SIZE of its own in abi/types.h; musl itself falls back on __libc.page_size
+    sed -i '/PAGE_SIZE/d' "$include/limits.h"
     sed -f "$musl/tools/mkalltypes.sed" "$musl/arch/x86_64/bits/alltypes.h.in" "$musl/include/alltypes.h.in" >"$include/bits/alltypes.h"
     { cat "$musl/arch/x86_64/bits/syscall.h.in"; sed -n -e 's/__NR_/SYS_/p' "$musl/arch/x86_64/bits/syscall.h.in"; } >"$include/bits/syscall.h"
 }

@@ -75,8 +75,8 @@ UNITS       := kernel lib $(LIBRARIES) $(PROGRAMS)
 OBJECTS     := $(foreach u,$(UNITS),$(call objects,$u))
 
 # write,text: sets the target's text, and leaves its time alone when it is that already
-write  = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$1)' >$@.new; $(settle)
-settle = cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+write  = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$1)' >$@.$$$$; $(settle)
+settle = cmp -s $@.$$$$ $@ && rm $@.$$$$ || mv $@.$$$$ $@
 say   = @printf '  %-8s %s\n' '$1' '$2'
 Q     = $(if $(V),,@)
 
@@ -175,7 +175,7 @@ build/services.list: FORCE
 
 build/grub.cfg: boot/grub.cfg FORCE | $(SETUP)
 	@case $$BOOT in *[!A-Za-z0-9_=,.:/+@%^~\ -]*) echo "BOOT='$$BOOT': only letters, digits, spaces and _=,.:/+@%^~- are understood" >&2; exit 2;; esac
-	@awk '{ i = index($$0, "@BOOT@"); if (i) $$0 = substr($$0, 1, i - 1) ENVIRON["BOOT"] substr($$0, i + 6); print }' $< >$@.new; $(settle)
+	@awk '{ i = index($$0, "@BOOT@"); if (i) $$0 = substr($$0, 1, i - 1) ENVIRON["BOOT"] substr($$0, i + 6); print }' $< >$@.$$$$; $(settle)
 build/trustos.iso: boot/iso.sh build/grub.cfg build/kernel.elf build/services.tar
 	$(call say,ISO,$@)
 	$(Q)$^ $@

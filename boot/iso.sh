@@ -28,6 +28,8 @@ quietly mformat -C -i "$work/efi.img" -T $((size * 2)) -h 2 -s 18 -N 0 ::
 quietly mmd -i "$work/efi.img" ::/EFI ::/EFI/BOOT
 quietly mcopy -i "$work/efi.img" "$work/bootx64.efi" ::/EFI/BOOT/BOOTX64.EFI
 
+# The same bytes whenever it is made
+find "$work" -exec touch -d @1 {} +
 quietly xorriso -as mkisofs -o "$work/out.iso" -volid TRUSTOS -R \
     -b boot/grub/bios.img -no-emul-boot -boot-load-size 4 -boot-info-table --grub2-boot-info \
     --grub2-mbr /usr/lib/grub/i386-pc/boot_hybrid.img \

@@ -1,0 +1,314 @@
+/* kernel/x86/acpi.c: sound tables are read, broken ones skipped, and nothing beyond a table's end is looked at. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "kernel/x86/acpi.h"
+#include "kernel/x86/boot_info.h"
+#include "tests/unit/host_log.h"
+
+struct boot_info boot_info;
+
+/* Each table gets memory of its own from malloc, exactly as long as it claims: ASan sees a byte too far. */
+struct area {
+    uint64_t physical, bytes;
+    uint8_t *content;
+};
+static struct area areas[32];
+static unsigned area_count;
+
+const void *early_view(uint64_t physical, uint64_t bytes)
+{
+    for (unsigned i = 0; i < area_count; i++)
+        if (physical >= areas[i].physical && physical - areas[i].physical <= areas[i].bytes &&
+            bytes <= areas[i].bytes - (physical - areas[i].physical))
+            return areas[i].content + (physical - areas[i].physical);
+    return NULL;
+}
+
+static uint8_t *area_add(uint64_t physical, uint64_t bytes)
+{
+    areas[area_count] = (struct area){physical, bytes, calloc(1, bytes)};
+    return areas[area_count++].content;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    area_count = 0;
+    host_log_lines = 0;
+    memset(&boot_info, 0, sizeof(boot_info));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < area_count; i++)
+        free(areas[i].content);
+    return 0;
+}
+
+static void put(uint8_t *table, unsigned offset, uint64_t value, unsigned bytes)
+{
+    memcpy(table + offset, &value, bytes);
+}
+
+static void seal(uint8_t *bytes, unsigned length, unsigned checksum_at)
+{
+    uint8_t sum = 0;
+    bytes[checksum_at] = 0;
+    for (unsigned i = 0; i < length; i++)
+        sum += bytes[i];
+    bytes[checksum_at] = (uint8_t)-sum;
+}
+
+static uint8_t *table_add(uint64_t physical, const char *signature, unsigned length)
+{
+    uint8_t *table = area_add(physical, length);
+    memcpy(table, signature, 4);
+    put(table, 4, length, 4);
+    return table;
+}
+
+#define AT_RSDP 0xf0000
+#define AT_XSDT 0x1000
+#define AT_MADT 0x2000
+#define AT_MCFG 0x3000
+#define AT_FADT 0x4000
+#define AT_DSDT 0x5000
+static uint8_t *rsdp, *xsdt, *madt, *mcfg, *fadt, *dsdt;
+
+static void make_madt(void)
+{
+    static const uint8_t entries[] = {
+        0, 8,  0, 0,  1,    0, 0,    0,                             /* CPU, APIC id 0 */
+        0, 8,  1, 7,  1,    0, 0,    0,                             /* CPU, APIC id 7 */
+        0, 8,  2, 9,  0,    0, 0,    0,                             /* neither enabled nor to be */
+        1, 12, 3, 0,  0,    0, 0xc0, 0xfe, 0,  0, 0, 0,             /* I/O APIC at 0xfec00000 */
+        2, 10, 0, 0,  2,    0, 0,    0,    0,  0,                   /* ISA 0 -> GSI 2 */
+        2, 10, 0, 9,  20,   0, 0,    0,    13, 0,                   /* ISA 9 -> GSI 20 */
+        2, 10, 0, 77, 20,   0, 0,    0,    13, 0,                   /* no such ISA line */
+        9, 16, 0, 0,  0x23, 1, 0,    0,    1,  0, 0, 0, 0, 0, 0, 0, /* x2APIC id 0x123 */
+    };
+    madt = table_add(AT_MADT, "APIC", 44 + sizeof(entries));
+    put(madt, 36, 0xfee00000, 4);
+    memcpy(madt + 44, entries, sizeof(entries));
+    seal(madt, 44 + sizeof(entries), 9);
+}
+
+static void make_fadt(void)
+{
+    fadt = table_add(AT_FADT, "FACP", 244);
+    put(fadt, 40, AT_DSDT, 4);
+    put(fadt, 64, 0x604, 4);
+    put(fadt, 76, 0x608, 4);
+    fadt[91] = 4;
+    put(fadt, 112, 1 << 10 | 1 << 8, 4);
+    fadt[116] = GAS_PORT;
+    put(fadt, 120, 0xcf9, 8);
+    fadt[128] = 0x0f;
+    seal(fadt, 244, 9);
+}
+
+static void make_dsdt(void)
+{
+    static const uint8_t s5[] = {0x10, 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 0x05, 0x01, 0x00, 0x00};
+    dsdt = table_add(AT_DSDT, "DSDT", 100);
+    memcpy(dsdt + 60, s5, sizeof(s5));
+    seal(dsdt, 100, 9);
+}
+
+static void make_all(void)
+{
+    rsdp = area_add(AT_RSDP, 36);
+    memcpy(rsdp, "RSD PTR ", 8);
+    rsdp[15] = 2;
+    put(rsdp, 24, AT_XSDT, 8);
+    seal(rsdp, 20, 8);
+    xsdt = table_add(AT_XSDT, "XSDT", 36 + 4 * 8);
+    put(xsdt, 36, AT_MADT, 8);
+    put(xsdt, 44, AT_MCFG, 8);
+    put(xsdt, 52, AT_FADT, 8);
+    put(xsdt, 60, 0xdeadbeef000, 8); /* a table that is not there */
+    seal(xsdt, 68, 9);
+    mcfg = table_add(AT_MCFG, "MCFG", 60);
+    put(mcfg, 44, 0xb0000000, 8);
+    mcfg[54] = 0;
+    mcfg[55] = 255;
+    seal(mcfg, 60, 9);
+    make_madt();
+    make_fadt();
+    make_dsdt();
+    boot_info.rsdp_physical = AT_RSDP;
+}
+
+static void check_defaults(void)
+{
+    assert_int_equal(acpi.local_apic_physical, 0xfee00000);
+    assert_int_equal(acpi.ioapic_count, 1);
+    assert_int_equal(acpi.ioapics[0].physical, 0xfec00000);
+    assert_int_equal(acpi_cpu_count, 1);
+    assert_int_equal(platform.isa_gsi[0], 0);
+    assert_int_equal(platform.isa_gsi[15], 15);
+}
+
+static void sound_tables_are_read(void **state)
+{
+    (void)state;
+    make_all();
+    acpi_init();
+    assert_int_equal(host_log_lines, 0);
+    assert_int_equal(acpi_cpu_count, 3);
+    assert_int_equal(acpi_cpus[1].apic_id, 7);
+    assert_int_equal(acpi_cpus[2].apic_id, 0x123);
+    assert_int_equal(acpi.ioapics[0].physical, 0xfec00000);
+    assert_int_equal(platform.isa_gsi[0], 2);
+    assert_int_equal(platform.isa_gsi[9], 20);
+    assert_int_equal(platform.isa_gsi[5], 5);
+    assert_int_equal(platform.ecam_address, 0xb0000000);
+    assert_int_equal(platform.ecam_bus_last, 255);
+    assert_int_equal(platform.rsdp_address, AT_RSDP);
+    assert_int_equal(acpi.pm_timer_port, 0x608);
+    assert_true(acpi.pm_timer_32bit && acpi.reset_known && acpi.s5_known);
+    assert_int_equal(acpi.reset_register.address, 0xcf9);
+    assert_int_equal(acpi.s5_a, 5);
+    assert_int_equal(acpi.s5_b, 1);
+    assert_int_equal(acpi.pm1a_control, 0x604);
+}
+
+static void a_wrong_checksum_skips_that_table_only(void **state)
+{
+    (void)state;
+    make_all();
+    madt[50] ^= 0x40;
+    acpi_init();
+    assert_int_equal(host_log_lines, 1);
+    assert_non_null(strstr(host_log_last, "APIC at 0x2000 has a wrong checksum"));
+    assert_int_equal(platform.ecam_address, 0xb0000000);
+    check_defaults();
+}
+
+static void a_wrong_length_skips_the_table(void **state)
+{
+    const uint32_t lengths[] = {0, 35, 0x7fffffff, 0xffffffff, 4096};
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        setup(NULL);
+        make_all();
+        put(mcfg, 4, lengths[i], 4);
+        acpi_init();
+        assert_int_equal(platform.ecam_address, 0);
+        assert_int_equal(acpi_cpu_count, 3);
+        assert_int_equal(host_log_lines, 1);
+        teardown(NULL);
+    }
+    area_count = 0;
+}
+
+static void no_rsdp_means_defaults(void **state)
+{
+    (void)state;
+    acpi_init();
+    check_defaults();
+    assert_int_equal(platform.rsdp_address, 0);
+    assert_int_equal(host_log_lines, 1);
+}
+
+static void an_rsdp_is_searched_for(void **state)
+{
+    (void)state;
+    make_all();
+    boot_info.rsdp_physical = 0x123; /* the loader was wrong */
+    acpi_init();
+    assert_int_equal(platform.rsdp_address, AT_RSDP);
+    assert_int_equal(acpi_cpu_count, 3);
+}
+
+static void a_broken_xsdt_falls_back_to_the_rsdt(void **state)
+{
+    (void)state;
+    make_all();
+    xsdt[10]++;
+    uint8_t *rsdt = table_add(0x6000, "RSDT", 36 + 4 + 3); /* and a piece of an entry */
+    put(rsdt, 36, AT_MADT, 4);
+    seal(rsdt, 43, 9);
+    put(rsdp, 16, 0x6000, 4);
+    seal(rsdp, 20, 8);
+    acpi_init();
+    assert_int_equal(acpi_cpu_count, 3);
+    assert_int_equal(platform.ecam_address, 0);
+}
+
+static void madt_entries_with_lying_lengths_end_the_walk(void **state)
+{
+    const uint8_t lengths[] = {0, 1, 255, 7};
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        setup(NULL);
+        make_all();
+        madt[44 + 8 + 1] = lengths[i]; /* the second CPU's */
+        seal(madt, (unsigned)madt[4], 9);
+        acpi_init();
+        assert_true(acpi_cpu_count >= 1);
+        assert_int_equal(acpi_cpus[0].apic_id, 0);
+        teardown(NULL);
+    }
+    area_count = 0;
+}
+
+static void an_s5_at_the_very_end_is_not_read_past(void **state)
+{
+    (void)state;
+    make_all();
+    memset(dsdt + 60, 0, 40);
+    dsdt[95] = 0x08;
+    memcpy(dsdt + 96, "_S5_", 4);
+    seal(dsdt, 100, 9);
+    acpi_init();
+    assert_false(acpi.s5_known);
+}
+
+/* Random bytes in every table, sealed again so that the checksum does not save us. */
+static void random_damage_is_survived(void **state)
+{
+    (void)state;
+    srand(5);
+    for (int round = 0; round < 5000; round++) {
+        setup(NULL);
+        make_all();
+        for (unsigned i = 0; i < area_count; i++) {
+            unsigned length = (unsigned)areas[i].bytes;
+            for (int n = 0; n < 4; n++)
+                areas[i].content[rand() % length] = (uint8_t)rand();
+            if (length > 36)
+                seal(areas[i].content, length, 9);
+            else
+                seal(areas[i].content, 20, 8);
+        }
+        acpi_init();
+        assert_true(acpi.ioapic_count >= 1 && acpi.ioapic_count <= ACPI_IOAPICS_MAX);
+        assert_true(acpi_cpu_count >= 1 && acpi_cpu_count <= 64);
+        teardown(NULL);
+    }
+    area_count = 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(sound_tables_are_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_wrong_checksum_skips_that_table_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_wrong_length_skips_the_table, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_rsdp_means_defaults, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_rsdp_is_searched_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_broken_xsdt_falls_back_to_the_rsdt, setup, teardown),
+        cmocka_unit_test_setup_teardown(madt_entries_with_lying_lengths_end_the_walk, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_s5_at_the_very_end_is_not_read_past, setup, teardown),
+        cmocka_unit_test_setup_teardown(random_damage_is_survived, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

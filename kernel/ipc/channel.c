@@ -29,8 +29,11 @@ static status_t channel_slots_create(struct channel *channel, uint32_t slots)
     channel->slots = phys_to_virt(frames);
     channel->slot_count = slots;
     channel->slot_order = order;
-    for (uint32_t i = 0; i < slots; i++)
-        list_push_back(&channel->free, &channel->slots[i].link);
+    for (uint32_t i = slots; i-- > 0;) {
+        channel->slots[i].link.next = channel->free;
+        channel->free = &channel->slots[i].link;
+    }
+    channel->free_count = slots;
     return OK;
 }
 
@@ -43,7 +46,6 @@ status_t channel_new(struct account *account, uint32_t slots, uint32_t default_c
     list_init(&channel->queue);
     list_init(&channel->notes);
     list_init(&channel->exits);
-    list_init(&channel->free);
     channel->default_credit = default_credit;
     status = channel_slots_create(channel, slots);
     if (status)
@@ -53,10 +55,11 @@ status_t channel_new(struct account *account, uint32_t slots, uint32_t default_c
     return status;
 }
 
-bool channel_has_news(const struct channel *channel)
+void channel_news_renew(struct channel *channel)
 {
-    return !list_empty(&channel->queue) || (channel->signal && channel->signal->word) ||
-           !list_empty(&channel->notes) || !list_empty(&channel->exits);
+    channel->news = (list_empty(&channel->queue) ? 0 : NEWS_MESSAGES) | (list_empty(&channel->notes) ? 0 : NEWS_NOTES) |
+                    (list_empty(&channel->exits) ? 0 : NEWS_EXITS) |
+                    (channel->signal && channel->signal->word ? NEWS_SIGNAL : 0);
 }
 
 void channel_wake_receiver(struct channel *channel)
@@ -84,7 +87,9 @@ void channel_slot_return(struct channel *channel, struct slot *slot)
     if (!slot->sender->capabilities && !slot->sender->used && !slot->sender->badge)
         sender_free(slot->sender);
     slot->sender = NULL;
-    list_push_front(&channel->free, &slot->link);
+    slot->link.next = channel->free;
+    channel->free = &slot->link;
+    channel->free_count++;
 }
 
 /* The receive right is gone. Who waits on us learns it now; what was queued is dropped. */
@@ -176,6 +181,7 @@ void sender_detach(struct cap *cap)
         return;
     }
     list_push_back(&channel->notes, &sender->closed);
+    channel->news |= NEWS_NOTES;
     channel_wake_receiver(channel);
 }
 
@@ -193,8 +199,10 @@ status_t signal_new(struct account *account, struct signal **made)
 void signal_raise_bits(struct signal *signal, uint64_t bits)
 {
     signal->word |= bits;
-    if (signal->channel && signal->word)
-        channel_wake_receiver(signal->channel);
+    if (!signal->channel || !signal->word)
+        return;
+    signal->channel->news |= NEWS_SIGNAL;
+    channel_wake_receiver(signal->channel);
 }
 
 void signal_unbind(struct signal *signal)

@@ -25,22 +25,23 @@ struct sender {
 };
 
 struct slot {
-    struct link link; /* in channel->queue, or channel->free */
-    struct sender *sender;
-    struct task *caller; /* a call: whose slot this is; NULL: one-way */
-    uint32_t rights;
+    struct link link; /* in channel->queue; free: only link.next counts */
+    struct sender *sender; /* one-way, while queued */
+    struct task *caller; /* a call: whose slot this is; NULL, always, in a channel's own slots */
     struct cap *caps[MSG_CAPS_MAX];
     struct msg message;
 };
 
 struct channel {
     struct object object;
-    struct task *receiver; /* waits in recv; then queue, notes and signal word are empty */
+    struct task *receiver; /* waits in recv; then there is no news */
+    uint32_t news;         /* NEWS_ bits: what recv would find; set by who adds, renewed by who takes */
+    bool closed;
     struct link queue, notes, exits; /* slots; senders that ended; tasks to report (faulted or dead) */
     struct signal *signal; /* bound, referenced */
-    bool closed;
     uint32_t default_credit;
-    struct link free;
+    struct link *free; /* singly linked */
+    uint32_t free_count;
     struct slot *slots; /* slot_count of them, in frames of order slot_order */
     uint32_t slot_count, slot_order;
 };
@@ -53,7 +54,8 @@ struct signal {
 
 status_t channel_new(struct account *account, uint32_t slots, uint32_t default_credit, struct channel **channel);
 void channel_close(struct channel *channel);
-bool channel_has_news(const struct channel *channel); /* something for recv to return */
+enum { NEWS_MESSAGES = 1, NEWS_NOTES = 2, NEWS_EXITS = 4, NEWS_SIGNAL = 8 };
+void channel_news_renew(struct channel *channel);
 void channel_wake_receiver(struct channel *channel);
 void slot_drop_caps(struct slot *slot);
 void channel_slot_return(struct channel *channel, struct slot *slot);

@@ -52,21 +52,13 @@ struct syscall_result channel_call_slow(uint64_t handle, uint64_t message, uint6
     TRACE2(IPC, IpcCall, TRACE_WORD(task_id(task), channel->object.id),
            TRACE_WORD(task->slot.message.head.op, cap->sender->badge));
     list_push_back(&channel->queue, &task->slot.link);
+    channel->news |= NEWS_MESSAGES;
     task_block(task, TASK_CALLING, call_finish, deadline_ns);
     channel_wake_receiver(channel);
     sched_dispatch();
 }
 
 /* ---- reply ---- */
-
-struct task *reply_caller(struct task *server, uint32_t token)
-{
-    uint32_t index = token & 0xffff;
-    struct task *caller = index < TASKS_MAX ? task_slots[index] : NULL;
-    if (!caller || caller->server != server || caller->state != TASK_REPLYING)
-        return NULL;
-    return (caller->call_sequence & 0xffff) == token >> 16 ? caller : NULL;
-}
 
 /* A caller that is gone is skipped; so is a message that names none. */
 static status_t reply_one(struct task *server, const struct msg *user)
@@ -103,19 +95,42 @@ static status_t reply_batch(struct task *server, const struct msg *replies, uint
 
 static status_t send_one(struct task *task, struct channel *channel, struct cap *cap, const struct msg *user)
 {
-    if (cap->sender->used >= cap->sender->credit || list_empty(&channel->free))
-        return ERR_WOULD_BLOCK;
-    struct slot *slot = LIST_OWNER(channel->free.next, struct slot, link);
+    struct slot *slot = LIST_OWNER(channel->free, struct slot, link);
     status_t status = slot_fill(slot, task, user);
     if (status)
         return status;
     slot_stamp(slot, MSG_SEND, cap, 0);
-    list_remove(&slot->link);
+    channel->free = slot->link.next;
+    channel->free_count--;
     slot->sender = cap->sender;
     slot->sender->used++;
-    slot->caller = NULL;
     list_push_back(&channel->queue, &slot->link);
     return OK;
+}
+
+static uint32_t send_limit(const struct channel *channel, const struct sender *sender, uint32_t count)
+{
+    uint32_t room = sender->credit - sender->used;
+    room = room < channel->free_count ? room : channel->free_count;
+    return count < room ? count : room;
+}
+
+/* Runs of plain messages go the short way, one with capabilities the general one. */
+static status_t send_batch(struct task *task, struct channel *channel, struct cap *cap, const struct msg *user,
+                           uint32_t count, uint32_t *sent)
+{
+    if (!user_range_ok((uint64_t)user, count * sizeof *user))
+        return ERR_FAULT;
+    status_t status = OK;
+    for (*sent = 0; *sent < count && !status;) {
+        uint32_t run = send_short_batch(channel, cap, user + *sent, count - *sent);
+        *sent += run;
+        if (*sent < count && !run) {
+            status = send_one(task, channel, cap, user + *sent);
+            *sent += !status;
+        }
+    }
+    return status;
 }
 
 struct syscall_result sys_channel_send(uint64_t handle, uint64_t messages, uint64_t count)
@@ -130,14 +145,13 @@ struct syscall_result sys_channel_send(uint64_t handle, uint64_t messages, uint6
     struct channel *channel = (struct channel *)cap->object;
     if (channel->closed)
         return syscall_status(ERR_PEER_DIED);
-    const struct msg *user = (const struct msg *)messages;
-    uint32_t sent = 0;
-    for (; sent < count && !status; sent += !status)
-        status = send_one(task, channel, cap, &user[sent]);
+    uint32_t sent = 0, limit = send_limit(channel, cap->sender, (uint32_t)count);
+    status = limit ? send_batch(task, channel, cap, (const struct msg *)messages, limit, &sent) : ERR_WOULD_BLOCK;
     if (!sent)
         return syscall_status(status);
     cpu_this()->messages += sent;
-    TRACE2(IPC, IpcSend, TRACE_WORD(task_id(task), channel->object.id), TRACE_WORD(0, sent));
+    channel->news |= NEWS_MESSAGES;
+    TRACE2(IPC, IpcSend, TRACE_WORD(task->id, channel->object.id), TRACE_WORD(0, sent));
     channel_wake_receiver(channel);
     return syscall_value(sent);
 }
@@ -224,15 +238,23 @@ result_t recv_collect(struct task *task, struct channel *channel, struct msg *ms
                       uint64_t *signals)
 {
     uint32_t count = 0;
-    status_t status = OK;
-    for (; count < capacity && recv_has_message(channel) && !status; count += !status)
-        status = recv_next(task, channel, &msgs[count]);
-    if (status && !count)
-        return status;
-    if (channel->signal) {
+    status_t status = user_range_ok((uint64_t)msgs, capacity * sizeof *msgs) ? OK : ERR_FAULT;
+    while (count < capacity && recv_has_message(channel) && !status) {
+        bool plain = list_empty(&channel->exits) && !closed_note_due(channel);
+        uint32_t run = plain ? recv_short_batch(channel, &msgs[count], capacity - count) : 0;
+        count += run;
+        if (count < capacity && !run) {
+            status = recv_next(task, channel, &msgs[count]);
+            count += !status;
+        }
+    }
+    if (channel->signal && (count || !status)) {
         *signals = channel->signal->word;
         channel->signal->word = 0;
     }
+    channel_news_renew(channel);
+    if (status && !count)
+        return status;
     if (count)
         TRACE2(IPC, IpcReceive, TRACE_WORD(task_id(task), channel->object.id), TRACE_WORD(0, count));
     return count;
@@ -256,7 +278,8 @@ static struct syscall_result recv_or_wait(struct task *task, struct cap *cap, st
                                           uint64_t deadline_ns)
 {
     struct channel *channel = (struct channel *)cap->object;
-    if (channel_has_news(channel)) {
+    channel_news_renew(channel); /* a queued caller may have gone meanwhile */
+    if (channel->news) {
         uint64_t signals = 0;
         result_t result = recv_collect(task, channel, msgs, capacity, &signals);
         return (struct syscall_result){result, signals};

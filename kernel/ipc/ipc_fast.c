@@ -20,147 +20,278 @@ struct syscall_result channel_call_slow(uint64_t handle, uint64_t message, uint6
 struct syscall_result channel_reply_recv_slow(uint64_t handle, uint64_t replies, uint64_t counts, uint64_t messages,
                                               uint64_t deadline_ns);
 
-/* IPC event (two words of payload) and context switch, with one reading of the clock. */
-static inline void trace_ipc_switch(struct cpu *cpu, uint64_t tsc, uint16_t event, uint64_t a, uint64_t b,
-                                    uint64_t switch_word)
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE uint64_t tsc_to_ns(uint64_t tsc)
+{
+    return (uint64_t)((unsigned __int128)(tsc - clock_tsc_start) * clock_mult >> 32);
+}
+
+/* The IPC event (two words of payload) and the context switch, with one reservation and one reading of the clock. */
+INLINE void trace_ipc_switch(struct cpu *cpu, uint64_t tsc, uint16_t event, uint64_t a, uint64_t b, uint64_t tasks)
 {
     if (UNLIKELY((trace_mask & (TRACE_CLASS_IPC | TRACE_CLASS_SCHED)) == 0))
         return;
-    uint64_t now = (uint64_t)((unsigned __int128)(tsc - clock_tsc_start) * clock_mult >> 32);
-    struct trace_ring *ring = &trace_rings[cpu->id];
+    uint64_t now = tsc_to_ns(tsc);
+    struct trace_ring *ring = cpu->trace;
     uint64_t *cursor = trace_burst(ring, now);
     cursor[0] = now << 16 | event;
     cursor[1] = a;
     cursor[2] = b;
     cursor[3] = now << 16 | TRACE_ContextSwitch;
-    cursor[4] = switch_word;
+    cursor[4] = tasks;
     ring->cursor = cursor + 5;
     ring->events += 2;
-    ring->last_ns = now;
 }
 
 /* Runs `next` now instead of the current task; nobody more urgent is ready. */
-static inline void switch_direct(struct cpu *cpu, struct task *next, uint64_t tsc)
+INLINE void switch_direct(struct cpu *cpu, struct task *next, uint64_t tsc)
 {
     next->state = TASK_READY;
     next->finish = NULL;
     if (UNLIKELY(!list_empty(&next->timer.link)))
         list_remove(&next->timer.link);
-    slice_end_ns[cpu->id] = UINT64_MAX;
-    sched_switch_bare(cpu, next, tsc);
+    cpu->slice_end_ns = UINT64_MAX;
+    sched_switch_bare(cpu, next, next->root, tsc);
 }
 
-static inline bool may_run_here(const struct cpu *cpu, const struct task *next)
+INLINE bool may_run_here(const struct cpu *cpu, const struct task *next)
 {
-    return runq_top(&runqs[cpu->id]) < (int)next->priority && !cpu->resched;
+    return cpu->runq.ready >> next->priority == 0 && !cpu->resched;
 }
 
-static inline struct channel *channel_of(struct task *task, uint64_t handle, uint32_t right, struct cap **found)
+/* A deadline that lies in the future is waited for; one that does not is the general path's. */
+INLINE bool deadline_due(uint64_t deadline_ns)
+{
+    return UNLIKELY(deadline_ns != DEADLINE_NEVER) && deadline_ns <= clock_ns();
+}
+
+INLINE struct cap *channel_cap(struct task *task, uint64_t handle, uint32_t right)
 {
     struct cap *cap = cap_find(&task->table, (handle_t)handle);
     if (UNLIKELY(!cap || cap->object->type != OBJECT_CHANNEL || !(cap->rights & right)))
         return NULL;
-    *found = cap;
-    return (struct channel *)cap->object;
+    return cap;
 }
 
+/* A message without capabilities from the current task's memory into the slot of a task that waits. Word 0 as the
+ * sender wrote it; false: not for the short path, or a bad pointer, which the general path will name. */
+INLINE bool short_copy_in(struct slot *slot, const struct msg *user, uint64_t word0)
+{
+    if (UNLIKELY(MSG_WORD0_CAPS(word0) || MSG_WORD0_LENGTH(word0) > MSG_PAYLOAD_MAX))
+        return false;
+    PAYLOAD_COPY_IN(slot->message.words, user->words, MSG_WORD0_LENGTH(word0), fault);
+    return true;
+fault:
+    return false;
+}
+
+/* The other way: two header words, payload. The capability words carry nothing and are not written. */
+INLINE status_t short_copy_out(struct msg *user, const struct slot *slot, uint64_t word0, uint64_t word1)
+{
+    uint64_t *target = (uint64_t *)user;
+    if (UNLIKELY(!user_range_ok((uint64_t)user, sizeof *user)))
+        return ERR_FAULT;
+    user_access_begin();
+    USER_STORE(word0, &target[0], fault);
+    USER_STORE(word1, &target[1], fault);
+    PAYLOAD_COPY_OUT(user->words, slot->message.words, MSG_WORD0_LENGTH(word0), fault);
+    user_access_end();
+    return OK;
+fault:
+    user_access_end();
+    return ERR_FAULT;
+}
+
+/* ---- call ---- */
+
 /* The server's buffer is bad: it learns so, and the call waits in the queue as if it had just come. */
-static void call_deliver_failed(struct channel *channel, struct task *caller, struct task *server)
+static void call_deliver_failed(struct channel *channel, struct task *caller)
 {
     list_remove(&caller->server_link);
     caller->server = NULL;
     caller->state = TASK_CALLING;
     list_push_back(&channel->queue, &caller->slot.link);
-    server->context.rax = (uint64_t)ERR_FAULT;
+    channel->news |= NEWS_MESSAGES;
+}
+
+INLINE bool call_copy_in(struct task *task, const struct msg *user, uint64_t *word0)
+{
+    if (UNLIKELY(!user_range_ok((uint64_t)user, sizeof *user)))
+        return false;
+    user_access_begin();
+    USER_LOAD(*word0, (const uint64_t *)user, fault);
+    bool done = short_copy_in(&task->slot, user, *word0);
+    user_access_end();
+    return done;
+fault:
+    user_access_end();
+    return false;
+}
+
+INLINE void caller_waits(struct task *task, struct task *server, struct msg *message, uint64_t deadline_ns)
+{
+    task->wait.msgs = message;
+    task->state = TASK_REPLYING;
+    task->finish = call_finish;
+    task->server = server;
+    list_push_back(&server->callers, &task->server_link);
+    if (UNLIKELY(deadline_ns != DEADLINE_NEVER))
+        sched_timer_add(task, deadline_ns);
 }
 
 struct syscall_result sys_channel_call(uint64_t handle, uint64_t message, uint64_t deadline_ns)
 {
     struct cpu *cpu = cpu_this();
     struct task *task = cpu->current;
-    struct cap *cap;
-    struct channel *channel = channel_of(task, handle, RIGHT_CHANNEL_SEND, &cap);
+    struct cap *cap = channel_cap(task, handle, RIGHT_CHANNEL_SEND);
+    struct channel *channel = cap ? (struct channel *)cap->object : NULL;
     struct task *server = channel ? channel->receiver : NULL;
-    if (UNLIKELY(!server || deadline_ns != DEADLINE_NEVER || !may_run_here(cpu, server) ||
-                 server->priority < task->priority))
-        return channel_call_slow(handle, message, deadline_ns);
-    struct msg_header *head = &task->slot.message.head;
-    if (UNLIKELY(msg_copy_in(&task->slot.message, (const struct msg *)message) || head->cap_count))
+    uint64_t word0;
+    if (UNLIKELY(!server || deadline_due(deadline_ns) || !may_run_here(cpu, server) ||
+                 server->priority < task->priority || !call_copy_in(task, (const struct msg *)message, &word0)))
         return channel_call_slow(handle, message, deadline_ns);
 
     uint64_t tsc = rdtsc();
-    uint32_t token = task->index | ++task->call_sequence << 16;
-    head->kind = MSG_CALL;
-    head->rights = (uint16_t)cap->rights;
-    head->badge = cap->sender->badge;
-    head->token = token;
-    task->slot.caller = task;
-    task->wait.msgs = (struct msg *)message;
-    task->state = TASK_REPLYING;
-    task->finish = call_finish;
-    task->server = server;
-    list_push_back(&server->callers, &task->server_link);
+    uint32_t badge = cap->sender->badge;
+    word0 = (word0 & MSG_WORD0_SENT) | MSG_WORD0_STAMP(MSG_CALL, cap->rights);
+    uint64_t word1 = TRACE_WORD(badge, task->index | ++task->call_sequence << 16);
+    uint64_t *head = (uint64_t *)&task->slot.message;
+    head[0] = word0;
+    head[1] = word1;
+    caller_waits(task, server, (struct msg *)message, deadline_ns);
     channel->receiver = NULL;
     cpu->messages++;
-    trace_ipc_switch(cpu, tsc, TRACE_IpcCall, TRACE_WORD(task_id(task), channel->object.id),
-                     TRACE_WORD(head->op, head->badge), TRACE_WORD(task_id(task), task_id(server)));
+    trace_ipc_switch(cpu, tsc, TRACE_IpcCall, TRACE_WORD(task->id, channel->object.id),
+                     TRACE_WORD((uint16_t)word0, badge), TRACE_WORD(task->id, server->id));
     switch_direct(cpu, server, tsc);
-    server->context.rax = 1;
-    server->context.rdx = 0;
-    if (UNLIKELY(msg_copy_out(server->wait.msgs, &task->slot.message)))
-        call_deliver_failed(channel, task, server);
-    task_resume(server);
+    if (LIKELY(!short_copy_out(server->wait.msgs, &task->slot, word0, word1)))
+        task_resume_short(server, 1, 0);
+    call_deliver_failed(channel, task);
+    task_resume_short(server, ERR_FAULT, 0);
 }
 
+/* ---- reply_recv ---- */
+
 /* Fills the caller's slot with the one reply. NULL: not for the short path. */
-static inline struct task *reply_prepare(struct task *task, const struct msg *user)
+INLINE struct task *reply_copy_in(struct task *server, const struct msg *user, uint64_t *word0)
 {
-    uint32_t token;
+    uint64_t word1;
     if (UNLIKELY(!user_range_ok((uint64_t)user, sizeof *user)))
         return NULL;
     user_access_begin();
-    USER_LOAD(token, &user->head.token, fault);
+    USER_LOAD(*word0, (const uint64_t *)user, fault);
+    USER_LOAD(word1, (const uint64_t *)user + 1, fault);
+    struct task *caller = reply_caller(server, (uint32_t)(word1 >> 32));
+    if (UNLIKELY(!caller || !short_copy_in(&caller->slot, user, *word0)))
+        goto fault;
     user_access_end();
-    struct task *caller = reply_caller(task, token);
-    if (UNLIKELY(!caller || msg_copy_in(&caller->slot.message, user) || caller->slot.message.head.cap_count))
-        return NULL;
     return caller;
 fault:
     user_access_end();
     return NULL;
 }
 
+INLINE void server_waits(struct task *task, struct channel *channel, handle_t handle, struct msg *messages,
+                         uint32_t capacity, uint64_t deadline_ns)
+{
+    task->wait.msgs = messages;
+    task->wait.capacity = capacity;
+    task->wait.handle = handle;
+    task->wait.channel = channel;
+    task->state = TASK_RECEIVING;
+    task->finish = recv_finish;
+    channel->receiver = task;
+    if (UNLIKELY(deadline_ns != DEADLINE_NEVER))
+        sched_timer_add(task, deadline_ns);
+}
+
 struct syscall_result sys_channel_reply_recv(uint64_t handle, uint64_t replies, uint64_t counts, uint64_t messages,
                                              uint64_t deadline_ns)
 {
     struct cpu *cpu = cpu_this();
-    struct task *task = cpu->current;
-    struct cap *cap;
-    struct channel *channel = channel_of(task, handle, RIGHT_CHANNEL_RECV, &cap);
-    if (UNLIKELY(!channel || (uint32_t)counts != 1 || counts >> 32 == 0 || counts >> 32 > MSG_BATCH_MAX ||
-                 deadline_ns != DEADLINE_NEVER || channel_has_news(channel)))
-        return channel_reply_recv_slow(handle, replies, counts, messages, deadline_ns);
-    struct task *caller = reply_prepare(task, (const struct msg *)replies);
+    struct task *task = cpu->current, *caller = NULL;
+    struct cap *cap = channel_cap(task, handle, RIGHT_CHANNEL_RECV);
+    struct channel *channel = cap ? (struct channel *)cap->object : NULL;
+    uint64_t word0, capacity = counts >> 32;
+    if (LIKELY(channel && (uint32_t)counts == 1 && capacity - 1 < MSG_BATCH_MAX && !deadline_due(deadline_ns) &&
+               !channel->news))
+        caller = reply_copy_in(task, (const struct msg *)replies, &word0);
     if (UNLIKELY(!caller || !may_run_here(cpu, caller)))
         return channel_reply_recv_slow(handle, replies, counts, messages, deadline_ns);
 
     uint64_t tsc = rdtsc();
-    struct msg_header *head = &caller->slot.message.head;
-    head->kind = MSG_REPLY;
-    head->rights = 0;
-    head->badge = 0;
-    task->wait = (struct ipc_wait){.msgs = (struct msg *)messages, .capacity = (uint32_t)(counts >> 32),
-                                   .handle = (handle_t)handle, .channel = channel};
-    task->state = TASK_RECEIVING;
-    task->finish = recv_finish;
-    channel->receiver = task;
+    word0 = (word0 & MSG_WORD0_SENT) | MSG_WORD0_STAMP(MSG_REPLY, 0);
+    server_waits(task, channel, (handle_t)handle, (struct msg *)messages, (uint32_t)capacity, deadline_ns);
     list_remove(&caller->server_link);
     caller->server = NULL;
     cpu->messages++;
-    trace_ipc_switch(cpu, tsc, TRACE_IpcReply, TRACE_WORD(task_id(task), task_id(caller)),
-                     TRACE_WORD(head->op, head->status), TRACE_WORD(task_id(task), task_id(caller)));
+    trace_ipc_switch(cpu, tsc, TRACE_IpcReply, TRACE_WORD(task->id, caller->id),
+                     TRACE_WORD((uint16_t)word0, (uint32_t)(word0 >> 40) & 0xff), TRACE_WORD(task->id, caller->id));
     switch_direct(cpu, caller, tsc);
-    caller->context.rax = (uint64_t)(int64_t)msg_copy_out(caller->wait.msgs, &caller->slot.message);
-    caller->context.rdx = 0;
-    task_resume(caller);
+    task_resume_short(caller, short_copy_out(caller->wait.msgs, &caller->slot, word0, 0), 0);
+}
+
+/* ---- batches ---- */
+
+/* One-way messages without capabilities into the channel's free slots, as many as `most`. What follows (a message with
+ * capabilities, a bad one) is left to the general path. The queue's end is kept in registers until the last one. */
+uint32_t send_short_batch(struct channel *channel, struct cap *cap, const struct msg *user, uint32_t most)
+{
+    struct sender *sender = cap->sender;
+    uint64_t stamp = MSG_WORD0_STAMP(MSG_SEND, cap->rights), badge = sender->badge, word0;
+    struct link *tail = channel->queue.previous;
+    uint32_t sent = 0;
+    user_access_begin();
+    for (; sent < most; sent++, user++) {
+        struct slot *slot = LIST_OWNER(channel->free, struct slot, link);
+        USER_LOAD(word0, (const uint64_t *)user, stop);
+        if (UNLIKELY(!short_copy_in(slot, user, word0)))
+            break;
+        uint64_t *head = (uint64_t *)&slot->message;
+        head[0] = (word0 & MSG_WORD0_SENT) | stamp;
+        head[1] = badge;
+        slot->sender = sender;
+        channel->free = slot->link.next;
+        slot->link.previous = tail;
+        tail->next = &slot->link;
+        tail = &slot->link;
+    }
+stop:
+    user_access_end();
+    tail->next = &channel->queue;
+    channel->queue.previous = tail;
+    channel->free_count -= sent;
+    sender->used += sent;
+    return sent;
+}
+
+/* The run of one-way messages without capabilities at the queue's head, as many as `most`. */
+uint32_t recv_short_batch(struct channel *channel, struct msg *user, uint32_t most)
+{
+    struct link *link = channel->queue.next;
+    uint32_t received = 0;
+    user_access_begin();
+    for (; received < most && link != &channel->queue; received++, user++) {
+        struct slot *slot = LIST_OWNER(link, struct slot, link);
+        const uint64_t *head = (const uint64_t *)&slot->message;
+        uint64_t word0 = head[0], *target = (uint64_t *)user;
+        if (UNLIKELY(slot->caller || MSG_WORD0_CAPS(word0)))
+            break;
+        USER_STORE(word0, &target[0], stop);
+        USER_STORE(head[1], &target[1], stop);
+        PAYLOAD_COPY_OUT(user->words, slot->message.words, MSG_WORD0_LENGTH(word0), stop);
+        struct sender *sender = slot->sender;
+        if (UNLIKELY(!--sender->used && !sender->capabilities && !sender->badge))
+            sender_free(sender);
+        link = link->next;
+        slot->link.next = channel->free;
+        channel->free = &slot->link;
+    }
+stop:
+    user_access_end();
+    channel->queue.next = link;
+    link->previous = &channel->queue;
+    channel->free_count += received;
+    return received;
 }

@@ -64,6 +64,8 @@ void fpu_task_ended(struct task *task)
     for (uint32_t i = 0; i < cpu_count; i++)
         if (cpus[i].fpu_owner == task)
             cpus[i].fpu_owner = NULL;
+    if (!cpu_this()->fpu_owner)
+        fpu_set_trap(cpu_this(), true);
     if (!task->fpu)
         return;
     slab_free(&fpu_cache, task->fpu);

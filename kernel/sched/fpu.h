@@ -8,10 +8,12 @@ status_t fpu_trap(struct task *task); /* OK: go on; ERR_QUOTA or ERR_NO_MEMORY: 
 void fpu_task_ended(struct task *task);
 void fpu_set_trap(struct cpu *cpu, bool on);
 
-/* At every switch: trap unless the registers are the next task's. */
+/* At every switch: trap unless the registers are the next task's. While nobody owns them the trap is on. */
 static inline void fpu_switch(struct cpu *cpu, const struct task *next)
 {
+    if (__builtin_expect(cpu->fpu_owner == NULL, 1))
+        return;
     bool trap = cpu->fpu_owner != next;
-    if (__builtin_expect(trap != (bool)cpu->fpu_trapping, 0))
+    if (trap != (bool)cpu->fpu_trapping)
         fpu_set_trap(cpu, trap);
 }

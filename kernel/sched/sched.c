@@ -7,11 +7,7 @@
 #define SLICE_NS 10000000ul /* round robin among equals */
 #define REAP_BUDGET 64
 
-struct runq runqs[CPU_MAX];
-static struct link timers[CPU_MAX];
-uint64_t slice_end_ns[CPU_MAX];
 static struct task idle_tasks[CPU_MAX];
-static struct object idle_objects[CPU_MAX];
 static struct link dying; /* tasks whose things are being taken back */
 
 void sched_init_cpu(struct cpu *cpu)
@@ -19,13 +15,13 @@ void sched_init_cpu(struct cpu *cpu)
     struct task *idle = &idle_tasks[cpu->id];
     if (cpu->id == 0)
         list_init(&dying);
-    runq_init(&runqs[cpu->id]);
-    list_init(&timers[cpu->id]);
-    slice_end_ns[cpu->id] = UINT64_MAX;
-    idle->object = &idle_objects[cpu->id]; /* id 0 */
+    runq_init(&cpu->runq);
+    list_init(&cpu->timers);
+    cpu->slice_end_ns = UINT64_MAX;
     idle->state = TASK_READY;
     __builtin_memcpy(idle->name, "idle", 5);
     cpu->current = idle;
+    cpu->trace = &trace_rings[cpu->id];
     cpu->switched_in_tsc = rdtsc();
     fpu_init_cpu(cpu);
 }
@@ -46,9 +42,9 @@ uint64_t sched_idle_tsc(uint32_t cpu)
 /* The local timer is only set anew when it would fire too late: an early one finds nothing due and sets the next. */
 static void timer_update(struct cpu *cpu)
 {
-    uint64_t first = timerq_first_ns(&timers[cpu->id]);
-    if (slice_end_ns[cpu->id] < first)
-        first = slice_end_ns[cpu->id];
+    uint64_t first = timerq_first_ns(&cpu->timers);
+    if (cpu->slice_end_ns < first)
+        first = cpu->slice_end_ns;
     if (first < cpu->timer_armed_ns) {
         cpu->timer_armed_ns = first;
         apic_timer_arm(first);
@@ -58,7 +54,7 @@ static void timer_update(struct cpu *cpu)
 void sched_timer_add(struct task *task, uint64_t deadline_ns)
 {
     task->timer.deadline_ns = deadline_ns;
-    timerq_insert(&timers[cpu_this()->id], &task->timer);
+    timerq_insert(&cpu_this()->timers, &task->timer);
     timer_update(cpu_this());
 }
 
@@ -68,12 +64,12 @@ void sched_timer_interrupt(void)
     uint64_t now = clock_ns();
     cpu->timer_armed_ns = UINT64_MAX;
     TRACE1(SCHED, TimerTick, now);
-    while (timerq_first_ns(&timers[cpu->id]) <= now) {
-        struct link *first = timers[cpu->id].next;
+    while (timerq_first_ns(&cpu->timers) <= now) {
+        struct link *first = cpu->timers.next;
         task_wait_cancel(LIST_OWNER(first, struct task, timer.link), ERR_TIMED_OUT);
     }
-    if (slice_end_ns[cpu->id] <= now) {
-        slice_end_ns[cpu->id] = UINT64_MAX;
+    if (cpu->slice_end_ns <= now) {
+        cpu->slice_end_ns = UINT64_MAX;
         cpu->resched = RESCHED_SLICE_OVER;
     }
     timer_update(cpu);
@@ -85,12 +81,12 @@ void sched_ready(struct task *task)
 {
     struct cpu *cpu = cpu_this();
     uint32_t current = cpu->current->priority;
-    runq_push_back(&runqs[cpu->id], &task->run_link, task->priority);
+    runq_push_back(&cpu->runq, &task->run_link, task->priority);
     if (task_is_idle(cpu->current) || task->priority > current) {
         if (!cpu->resched)
             cpu->resched = RESCHED_MORE_URGENT;
-    } else if (task->priority == current && slice_end_ns[cpu->id] == UINT64_MAX) {
-        slice_end_ns[cpu->id] = clock_ns() + SLICE_NS;
+    } else if (task->priority == current && cpu->slice_end_ns == UINT64_MAX) {
+        cpu->slice_end_ns = clock_ns() + SLICE_NS;
         timer_update(cpu);
     }
 }
@@ -98,7 +94,7 @@ void sched_ready(struct task *task)
 void sched_remove(struct task *task)
 {
     if (!list_empty(&task->run_link))
-        runq_remove(&runqs[task->cpu], &task->run_link, task->priority);
+        runq_remove(&cpus[task->cpu].runq, &task->run_link, task->priority);
     list_remove(&task->timer.link);
 }
 
@@ -130,7 +126,8 @@ void sched_switch_to(struct cpu *cpu, struct task *next)
     if (cpu->current == next)
         return;
     TRACE1(SCHED, ContextSwitch, TRACE_WORD(task_id(cpu->current), task_id(next)));
-    sched_switch_bare(cpu, next, rdtsc());
+    next->cpu = cpu->id;
+    sched_switch_bare(cpu, next, next->root == cpu->user_root ? 0 : next->root, rdtsc());
 }
 
 /* A step of taking a dead task apart, unless somebody at least as urgent is ready. */
@@ -139,7 +136,7 @@ static bool sched_reap(struct cpu *cpu)
     if (list_empty(&dying))
         return false;
     struct task *task = LIST_OWNER(dying.next, struct task, run_link);
-    if (runq_top(&runqs[cpu->id]) > (int)task->priority)
+    if (runq_top(&cpu->runq) > (int)task->priority)
         return false;
     list_remove(&task->run_link);
     if (!task_reap(task, REAP_BUDGET))
@@ -165,8 +162,8 @@ static void sched_idle(struct cpu *cpu)
 
 static void slice_start(struct cpu *cpu, const struct task *task)
 {
-    bool alone = list_empty(&runqs[cpu->id].queues[task->priority]);
-    slice_end_ns[cpu->id] = alone ? UINT64_MAX : clock_ns() + SLICE_NS;
+    bool alone = list_empty(&cpu->runq.queues[task->priority]);
+    cpu->slice_end_ns = alone ? UINT64_MAX : clock_ns() + SLICE_NS;
     if (!alone)
         timer_update(cpu);
 }
@@ -180,7 +177,7 @@ _Noreturn void sched_loop(void)
             preempt_window();
             continue;
         }
-        struct link *entry = runq_pop(&runqs[cpu->id]);
+        struct link *entry = runq_pop(&cpu->runq);
         if (!entry) {
             sched_idle(cpu);
             continue;
@@ -197,7 +194,7 @@ _Noreturn void sched_loop(void)
             continue;
         if (!cpu->resched)
             task_resume(task);
-        runq_push_front(&runqs[cpu->id], &task->run_link, task->priority);
+        runq_push_front(&cpu->runq, &task->run_link, task->priority);
     }
 }
 
@@ -207,9 +204,9 @@ _Noreturn void sched_preempt(void)
     struct cpu *cpu = cpu_this();
     struct task *task = cpu->current;
     if (cpu->resched == RESCHED_SLICE_OVER)
-        runq_push_back(&runqs[cpu->id], &task->run_link, task->priority);
+        runq_push_back(&cpu->runq, &task->run_link, task->priority);
     else
-        runq_push_front(&runqs[cpu->id], &task->run_link, task->priority);
+        runq_push_front(&cpu->runq, &task->run_link, task->priority);
     sched_dispatch();
 }
 
@@ -217,6 +214,6 @@ _Noreturn void sched_preempt(void)
 void sched_yield(struct task *task)
 {
     struct cpu *cpu = cpu_this();
-    if (!list_empty(&runqs[cpu->id].queues[task->priority]))
+    if (!list_empty(&cpu->runq.queues[task->priority]))
         cpu->resched = RESCHED_SLICE_OVER;
 }

@@ -7,8 +7,6 @@
 
 enum { RESCHED_NO = 0, RESCHED_MORE_URGENT = 1, RESCHED_SLICE_OVER = 2 };
 
-extern struct runq runqs[CPU_MAX];
-extern uint64_t slice_end_ns[CPU_MAX]; /* UINT64_MAX: nobody to share with */
 void sched_timer_add(struct task *task, uint64_t deadline_ns);
 void cpu_idle_wait(void); /* entry.asm */
 extern bool sched_panic_when_idle; /* boot option panictest */
@@ -16,6 +14,8 @@ void sched_reap_later(struct task *task);
 uint64_t sched_idle_tsc(uint32_t cpu);
 _Noreturn void sched_loop(void);
 _Noreturn void sched_preempt(void);
+/* entry.asm: back to a task that waited in a system call, with these results. */
+_Noreturn void task_resume_short(struct task *task, int64_t value, uint64_t second);
 void preempt_window(void); /* entry.asm: takes pending interrupts inside a long operation */
 void task_wait_cancel(struct task *task, status_t status); /* ends a wait from outside: time-out, death */
 
@@ -26,18 +26,18 @@ static inline uint64_t rdtsc(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* The bare switch: accounting, address space, FPU trap. The caller records it in the trace. */
-static inline void sched_switch_bare(struct cpu *cpu, struct task *next, uint64_t tsc)
+/* The bare switch to another task: accounting, address space (0: whatever is loaded), FPU trap. The caller records it
+ * in the trace. */
+static inline void sched_switch_bare(struct cpu *cpu, struct task *next, uint64_t root, uint64_t tsc)
 {
     cpu->current->cpu_time_tsc += tsc - cpu->switched_in_tsc;
     cpu->switched_in_tsc = tsc;
     cpu->current = next;
     cpu->switches++;
     next->switches++;
-    next->cpu = cpu->id;
-    if (next->root && next->root != cpu->user_root) {
-        cpu->user_root = next->root;
-        __asm__ volatile("mov %0, %%cr3" ::"r"(next->root) : "memory");
+    if (root) {
+        cpu->user_root = root;
+        __asm__ volatile("mov %0, %%cr3" ::"r"(root) : "memory");
     }
     fpu_switch(cpu, next);
 }

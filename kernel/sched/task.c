@@ -67,6 +67,7 @@ static status_t task_object_attach(struct task *task)
         return status;
     object->task = task;
     task->object = &object->object;
+    task->id = (uint32_t)object->object.id;
     return OK;
 }
 
@@ -184,6 +185,7 @@ static void task_report(struct task *task)
     if (channel->closed || !list_empty(&task->report_link))
         return;
     list_push_back(&channel->exits, &task->report_link);
+    channel->news |= NEWS_EXITS;
     channel_wake_receiver(channel);
 }
 

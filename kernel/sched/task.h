@@ -38,6 +38,7 @@ struct task {
     uint32_t priority;
     status_t wake_status;   /* why it was woken: OK, or the error that its call answers */
     uint32_t index;         /* in task_slots[], low half of its reply token */
+    uint32_t id;            /* of its object, for the trace */
 
     /* IPC as a caller */
     uint32_t call_sequence; /* high half of the reply token: changes at each call */
@@ -83,7 +84,7 @@ extern struct slab_cache task_object_cache;
 
 static inline uint32_t task_id(const struct task *task)
 {
-    return (uint32_t)task->object->id;
+    return task->id;
 }
 
 /* ---- task.c ---- */

@@ -58,7 +58,7 @@ static void packet_open(struct trace_ring *ring, uint64_t sequence, uint64_t now
 
 void trace_init_cpu(struct cpu *cpu, uint32_t packets)
 {
-    struct trace_ring *ring = &trace_rings[cpu->id];
+    struct trace_ring *ring = cpu->trace = &trace_rings[cpu->id];
     unsigned order = 0;
     while ((1u << order) < packets)
         order++;
@@ -76,7 +76,7 @@ uint64_t *trace_roll(struct trace_ring *ring, uint64_t now_ns)
     if (!ring->packets)
         return nowhere;
     struct packet_header *packet = ring_packet(ring, ring->open_sequence);
-    packet->timestamp_end = ring->last_ns;
+    packet->timestamp_end = now_ns;
     packet->content_bits = (uint64_t)((uint8_t *)ring->cursor - (uint8_t *)packet) * 8;
     packet_open(ring, ring->open_sequence + 1, now_ns);
     return ring->cursor;
@@ -94,7 +94,6 @@ void trace_record(uint16_t event, uint32_t words, uint64_t a, uint64_t b)
     cursor[2] = b;
     ring->cursor = cursor + 1 + words;
     ring->events++;
-    ring->last_ns = now;
 }
 
 uint64_t trace_total(uint64_t *lost)
@@ -125,7 +124,7 @@ result_t trace_copy_packet(uint32_t cpu, uint64_t sequence, void *out)
     __builtin_memcpy(out, packet, TRACE_PACKET_SIZE);
     if (sequence == ring->open_sequence) { /* a copy of the open packet is closed as it stands */
         struct packet_header *copy = out;
-        copy->timestamp_end = ring->last_ns;
+        copy->timestamp_end = clock_ns();
         copy->content_bits = (uint64_t)((uint8_t *)ring->cursor - (uint8_t *)packet) * 8;
     }
     return TRACE_PACKET_SIZE;

@@ -16,7 +16,6 @@ struct trace_ring {
     uint8_t *packets;         /* packet_count of TRACE_PACKET_SIZE */
     uint32_t packet_count;
     uint64_t open_sequence;   /* number of the open packet; it lies at open_sequence % packet_count */
-    uint64_t last_ns;         /* newest timestamp: time on one CPU never goes back */
     uint64_t events_before[256]; /* events recorded before each kept packet began */
 };
 extern struct trace_ring trace_rings[CPU_MAX];
@@ -46,7 +45,7 @@ static inline uint64_t *trace_burst(struct trace_ring *ring, uint64_t now_ns)
 }
 static inline struct trace_ring *trace_ring_this(void)
 {
-    return &trace_rings[cpu_this()->id];
+    return cpu_this()->trace;
 }
 void trace_record(uint16_t event, uint32_t words, uint64_t a, uint64_t b);
 

@@ -2,9 +2,11 @@
  * lets one processor in at a time, so no field needs a lock of its own.
  * entry.asm uses the first fields by offset: keep them first and in this order (asserted in cpu.c). */
 #pragma once
+#include "kernel/sched/runq.h"
 #include <abi/types.h>
 
 struct task;
+struct trace_ring;
 
 #define CPU_MAX 64
 #define KERNEL_STACK_SIZE 16384
@@ -29,6 +31,10 @@ struct cpu {
     uint64_t syscalls;         /* gs:56 */
     uint64_t switched_in_tsc;  /* when current began to run */
     uint64_t fpu_trapping;     /* CR0.TS as it stands */
+    struct trace_ring *trace;
+    struct runq runq;          /* ready tasks, current not among them */
+    struct link timers;        /* waits with a deadline, earliest first */
+    uint64_t slice_end_ns;     /* when current gives way to an equal; UINT64_MAX: there is none */
 
     uint32_t id, apic_id, node, online;
     uint64_t gdt[8];

@@ -40,7 +40,7 @@ ERR_NOT_SUPPORTED equ -15
 
 extern syscall_table, trace_mask, trace_syscall_entry, trace_syscall_exit
 extern trap_user, trap_kernel, sched_loop, sched_preempt
-global syscall_entry, task_resume, sched_dispatch, isr_table, cpu_idle_wait, cpu_idle_resume, preempt_window
+global syscall_entry, task_resume, task_resume_short, sched_dispatch, isr_table, cpu_idle_wait, cpu_idle_resume, preempt_window
 
 section .text
 
@@ -130,9 +130,12 @@ syscall_entry:
 align 16
 task_resume:
     cmp qword [rdi + CTX_FULL], 0
-    jne .full
-    mov rax, [rdi + CTX_RAX]
+    jne task_resume_full
+    mov rsi, [rdi + CTX_RAX]
     mov rdx, [rdi + CTX_RDX]
+; _Noreturn void task_resume_short(struct task *task rdi, value rsi, second rdx)
+task_resume_short:
+    mov rax, rsi
     mov rcx, [rdi + CTX_RIP]
     mov r11, [rdi + CTX_RFLAGS]
     mov rsp, [rdi + CTX_RSP]
@@ -143,7 +146,7 @@ task_resume:
     mov r14, [rdi + CTX_R14]
     mov r15, [rdi + CTX_R15]
     jmp syscall_entry.sysret
-.full:
+task_resume_full:
     mov qword [rdi + CTX_FULL], 0       ; the next system call saves the short set
     mov rsp, [gs:CPU_STACK]
     push USER_DATA

@@ -10,14 +10,16 @@
 
 #define NONE UINT32_MAX
 #define REGIONS_MAX 80
+/* Free blocks go up to 4 GiB, so that a large machine starts with a few and touches next to none of the array. */
+#define BLOCK_ORDER_MAX 20
 
 struct region {
     uint64_t start, end; /* indices into the array */
 };
 
 static struct frame *frames;
-static uint64_t frames_first, frames_count; /* frame number of frames[0]; a multiple of the largest block */
-static uint32_t free_lists[FRAME_NODES_MAX][FRAME_ORDER_MAX + 1];
+static uint64_t frames_first, frames_count; /* frame number of frames[0], and how many */
+static uint32_t free_lists[FRAME_NODES_MAX][BLOCK_ORDER_MAX + 1];
 static uint64_t free_frames, total_frames;
 static struct region regions[REGIONS_MAX];
 static uint32_t region_count;
@@ -30,7 +32,7 @@ void frame_init(struct frame *array, uint64_t first, uint64_t count)
     free_frames = total_frames = 0;
     region_count = 0;
     for (unsigned node = 0; node < FRAME_NODES_MAX; node++)
-        for (unsigned order = 0; order <= FRAME_ORDER_MAX; order++)
+        for (unsigned order = 0; order <= BLOCK_ORDER_MAX; order++)
             free_lists[node][order] = NONE;
 }
 
@@ -73,7 +75,7 @@ static bool buddy_joins(uint64_t buddy, unsigned order, uint32_t node)
 
 static void block_insert(uint64_t index, unsigned order, uint32_t node)
 {
-    while (order < FRAME_ORDER_MAX) {
+    while (order < BLOCK_ORDER_MAX) {
         uint64_t buddy = buddy_of(index, order);
         if (!buddy_joins(buddy, order, node))
             break;
@@ -97,7 +99,7 @@ static bool region_has(uint64_t index)
 /* Marks the buddies, of any order, that freeing this block may look at and that are not RAM (yet). */
 static void region_guard(uint64_t index, unsigned order)
 {
-    for (; order < FRAME_ORDER_MAX; order++) {
+    for (; order < BLOCK_ORDER_MAX; order++) {
         uint64_t buddy = buddy_of(index, order);
         if (buddy < frames_count && !region_has(buddy))
             frames[buddy].state = FRAME_HOLE;
@@ -107,7 +109,7 @@ static void region_guard(uint64_t index, unsigned order)
 
 static unsigned largest_order(uint64_t index, uint64_t end)
 {
-    unsigned order = FRAME_ORDER_MAX;
+    unsigned order = BLOCK_ORDER_MAX;
     while (order && (((index + frames_first) & ((1ul << order) - 1)) || (1ul << order) > end - index))
         order--;
     return order;
@@ -146,9 +148,9 @@ static void mark_used(uint32_t index, unsigned order, uint32_t node)
 static uint64_t node_alloc(unsigned order, uint32_t node)
 {
     unsigned have = order;
-    while (have <= FRAME_ORDER_MAX && free_lists[node][have] == NONE)
+    while (have <= BLOCK_ORDER_MAX && free_lists[node][have] == NONE)
         have++;
-    if (have > FRAME_ORDER_MAX)
+    if (have > BLOCK_ORDER_MAX)
         return 0;
     uint32_t index = free_lists[node][have];
     list_take(index);

@@ -3,7 +3,7 @@
  *
  * Rules
  *  - The array may hold garbage at first: frame_init() does not touch it. Only the first frame of a free block is ever
- *    written or read while the block is free, so that adding a region costs a store per 4 MiB and not one per frame.
+ *    written or read while the block is free, so that adding a region costs a few stores and not one per frame.
  *  - An allocated run has every frame's struct valid (state FRAME_USED, pins 0).
  *  - A run may be given back in parts (aligned to their order), not in one piece with its neighbours.
  *  - Frames with pins must not be freed: a device may still write there. */

@@ -78,6 +78,10 @@ INLINE struct cap *channel_cap(struct task *task, uint64_t handle, uint32_t righ
  * sender wrote it; false: not for the short path, or a bad pointer, which the general path will name. */
 INLINE bool short_copy_in(struct slot *slot, const struct msg *user, uint64_t word0)
 {
+    if (LIKELY(MSG_WORD0_IS_4W(word0))) {
+        PAYLOAD_COPY_IN_4W(slot->message.words, user->words, fault);
+        return true;
+    }
     if (UNLIKELY(MSG_WORD0_CAPS(word0) || MSG_WORD0_LENGTH(word0) > MSG_PAYLOAD_MAX))
         return false;
     PAYLOAD_COPY_IN(slot->message.words, user->words, MSG_WORD0_LENGTH(word0), fault);
@@ -95,7 +99,10 @@ INLINE status_t short_copy_out(struct msg *user, const struct slot *slot, uint64
     user_access_begin();
     USER_STORE(word0, &target[0], fault);
     USER_STORE(word1, &target[1], fault);
-    PAYLOAD_COPY_OUT(user->words, slot->message.words, MSG_WORD0_LENGTH(word0), fault);
+    if (LIKELY(MSG_WORD0_IS_4W(word0)))
+        PAYLOAD_COPY_OUT_4W(user->words, slot->message.words, fault);
+    else
+        PAYLOAD_COPY_OUT(user->words, slot->message.words, MSG_WORD0_LENGTH(word0), fault);
     user_access_end();
     return OK;
 fault:
@@ -232,66 +239,85 @@ struct syscall_result sys_channel_reply_recv(uint64_t handle, uint64_t replies, 
     task_resume_short(caller, short_copy_out(caller->wait.msgs, &caller->slot, word0, 0), 0);
 }
 
-/* ---- batches ---- */
+/* ---- batches ----
+ * The queue's end and the free list are kept in registers until the last message. */
 
 /* One-way messages without capabilities into the channel's free slots, as many as `most`. What follows (a message with
- * capabilities, a bad one) is left to the general path. The queue's end is kept in registers until the last one. */
+ * capabilities, a bad one) is left to the general path. */
 uint32_t send_short_batch(struct channel *channel, struct cap *cap, const struct msg *user, uint32_t most)
 {
     struct sender *sender = cap->sender;
-    uint64_t stamp = MSG_WORD0_STAMP(MSG_SEND, cap->rights), badge = sender->badge, word0;
-    struct link *tail = channel->queue.previous;
-    uint32_t sent = 0;
+    const uint64_t stamp = MSG_WORD0_STAMP(MSG_SEND, cap->rights), badge = sender->badge;
+    struct link *tail = channel->queue.previous, *free = channel->free;
+    const struct msg *end = user + most, *at = user;
     user_access_begin();
-    for (; sent < most; sent++, user++) {
-        struct slot *slot = LIST_OWNER(channel->free, struct slot, link);
-        USER_LOAD(word0, (const uint64_t *)user, stop);
-        if (UNLIKELY(!short_copy_in(slot, user, word0)))
+    for (; at < end; at++) {
+        struct slot *slot = LIST_OWNER(free, struct slot, link);
+        uint64_t *head = (uint64_t *)&slot->message, word0;
+        USER_LOAD(word0, (const uint64_t *)at, stop);
+        if (UNLIKELY(!short_copy_in(slot, at, word0)))
             break;
-        uint64_t *head = (uint64_t *)&slot->message;
         head[0] = (word0 & MSG_WORD0_SENT) | stamp;
         head[1] = badge;
         slot->sender = sender;
-        channel->free = slot->link.next;
+        free = free->next;
         slot->link.previous = tail;
         tail->next = &slot->link;
         tail = &slot->link;
     }
 stop:
     user_access_end();
+    uint32_t sent = (uint32_t)(at - user);
     tail->next = &channel->queue;
     channel->queue.previous = tail;
+    channel->free = free;
     channel->free_count -= sent;
     sender->used += sent;
     return sent;
 }
 
+/* Kind SEND, no capabilities, four words: bits 16 to 39 of word 0. */
+#define PLAIN_4W(word0) (((word0) >> 16 & 0xffffff) == 32)
+
+INLINE bool recv_short(struct msg *user, const struct slot *slot, uint64_t word0)
+{
+    uint64_t *target = (uint64_t *)user;
+    USER_STORE(word0, &target[0], fault);
+    USER_STORE(((const uint64_t *)&slot->message)[1], &target[1], fault);
+    if (LIKELY(PLAIN_4W(word0)))
+        PAYLOAD_COPY_OUT_4W(user->words, slot->message.words, fault);
+    else
+        PAYLOAD_COPY_OUT(user->words, slot->message.words, MSG_WORD0_LENGTH(word0), fault);
+    return true;
+fault:
+    return false;
+}
+
 /* The run of one-way messages without capabilities at the queue's head, as many as `most`. */
 uint32_t recv_short_batch(struct channel *channel, struct msg *user, uint32_t most)
 {
-    struct link *link = channel->queue.next;
-    uint32_t received = 0;
+    struct link *link = channel->queue.next, *free = channel->free, *next;
+    struct msg *end = user + most, *at = user;
     user_access_begin();
-    for (; received < most && link != &channel->queue; received++, user++) {
+    for (; at < end && link != &channel->queue; at++, link = next) {
         struct slot *slot = LIST_OWNER(link, struct slot, link);
-        const uint64_t *head = (const uint64_t *)&slot->message;
-        uint64_t word0 = head[0], *target = (uint64_t *)user;
-        if (UNLIKELY(slot->caller || MSG_WORD0_CAPS(word0)))
+        uint64_t word0 = *(const uint64_t *)&slot->message;
+        if (UNLIKELY(!PLAIN_4W(word0) && (slot->caller || MSG_WORD0_CAPS(word0))))
             break;
-        USER_STORE(word0, &target[0], stop);
-        USER_STORE(head[1], &target[1], stop);
-        PAYLOAD_COPY_OUT(user->words, slot->message.words, MSG_WORD0_LENGTH(word0), stop);
+        if (UNLIKELY(!recv_short(at, slot, word0)))
+            break;
         struct sender *sender = slot->sender;
         if (UNLIKELY(!--sender->used && !sender->capabilities && !sender->badge))
             sender_free(sender);
-        link = link->next;
-        slot->link.next = channel->free;
-        channel->free = &slot->link;
+        next = link->next;
+        link->next = free;
+        free = link;
     }
-stop:
     user_access_end();
+    uint32_t received = (uint32_t)(at - user);
     channel->queue.next = link;
     link->previous = &channel->queue;
+    channel->free = free;
     channel->free_count += received;
     return received;
 }

@@ -60,6 +60,9 @@ static inline status_t MUST_CHECK user_copy_out(void *to_user, const void *from,
 #define MSG_WORD0_SENT 0x0000ff00ffffffffull /* what of word 0 is the sender's: op, length, cap_count, status */
 #define MSG_WORD0_STAMP(kind, rights) ((uint64_t)(kind) << 32 | (uint64_t)(uint16_t)(rights) << 48)
 
+/* Length and cap_count in one comparison: the usual message, four words and no capability. */
+#define MSG_WORD0_IS_4W(word0) (((uint32_t)(word0) >> 16) == 32)
+
 /* Payload words between user and kernel memory; between begin and end. Bytes of the last word beyond the length do not
  * leave the sender: payload_mask_tail. */
 #define PAYLOAD_COPY_IN(to, from, length, fail)                      \
@@ -83,6 +86,27 @@ static inline status_t MUST_CHECK user_copy_out(void *to_user, const void *from,
         }                                                            \
         if (left_ < 0)                                               \
             out_[-1] &= ~0ull >> -(left_ * 8);                       \
+    } while (0)
+
+#define PAYLOAD_COPY_IN_4W(to, from, fail)  \
+    do {                                    \
+        uint64_t word_;                     \
+        USER_LOAD(word_, &(from)[0], fail); \
+        (to)[0] = word_;                    \
+        USER_LOAD(word_, &(from)[1], fail); \
+        (to)[1] = word_;                    \
+        USER_LOAD(word_, &(from)[2], fail); \
+        (to)[2] = word_;                    \
+        USER_LOAD(word_, &(from)[3], fail); \
+        (to)[3] = word_;                    \
+    } while (0)
+
+#define PAYLOAD_COPY_OUT_4W(to, from, fail)      \
+    do {                                         \
+        USER_STORE((from)[0], &(to)[0], fail);   \
+        USER_STORE((from)[1], &(to)[1], fail);   \
+        USER_STORE((from)[2], &(to)[2], fail);   \
+        USER_STORE((from)[3], &(to)[3], fail);   \
     } while (0)
 
 #define PAYLOAD_COPY_OUT(to, from, length, fail)                     \

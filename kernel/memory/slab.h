@@ -12,7 +12,10 @@ struct slab_cache {
     uint64_t objects, pages;
     uint32_t empty_pages; /* at most one is kept */
 };
-#define SLAB_CACHE(cache_name, type) {.name = (cache_name), .object_bytes = sizeof(type)}
+#define SLAB_CACHE(cache_name, type)                       \
+    {                                                      \
+        .name = (cache_name), .object_bytes = sizeof(type) \
+    }
 
 void *slab_alloc(struct slab_cache *cache); /* NULL when memory is used up; at most 2048 bytes an object */
 void slab_free(struct slab_cache *cache, void *object);

@@ -17,14 +17,14 @@ struct boot_region {
 };
 struct boot_info {
     char boot_line[512];
-    const char *loader; /* "multiboot2" or "pvh" */
+    const char *loader;                     /* "multiboot2" or "pvh" */
     uint64_t module_physical, module_bytes; /* services.tar; 0 bytes: none */
     uint64_t rsdp_physical;                 /* 0: search */
     uint32_t region_count;
     struct boot_region regions[BOOT_REGIONS_MAX]; /* sorted, page-aligned, disjoint; RAM regions are usable as they
                                                      stand (kernel image, module and page 0 cut out) */
-    uint64_t entry_tsc;                     /* TSC at the first instruction */
-    uint8_t rsdp_copy[36];                  /* Multiboot2 hands the RSDP over by value: rsdp_physical points here then */
+    uint64_t entry_tsc;                           /* TSC at the first instruction */
+    uint8_t rsdp_copy[36]; /* Multiboot2 hands the RSDP over by value: rsdp_physical points here then */
 };
 extern struct boot_info boot_info;
 

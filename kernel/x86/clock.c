@@ -13,7 +13,7 @@
 #define PM_TIMER_HZ 3579545        /* ACPI 6.4 §4.8.2.1 */
 #define PIT_HZ 1193182             /* Intel 8254 data sheet */
 #define TSC_HZ_GUESS NS_PER_SECOND /* nothing to measure with: wrong, but time goes on */
-#define SPINS_MAX 2000000          /* a reference that stands still */
+#define STANDSTILL_TSC (1ul << 28) /* this long without the window closing: the reference does not move */
 
 uint64_t clock_tsc_hz, clock_mult, clock_tsc_start;
 static uint64_t tsc_per_ns_32; /* << 32 */
@@ -118,17 +118,30 @@ static uint32_t window_ticks(struct sample end)
     return (end.count - window_start.count) & reference.mask;
 }
 
+/* 0: the reference does not count. */
 static uint64_t measure_hz(void)
 {
+    uint64_t give_up = tsc_read() + STANDSTILL_TSC;
     if (reference.mask == 0xffff) /* the PIT may have come round meanwhile */
         window_start = sample_take();
     struct sample end = sample_take();
-    for (unsigned spins = 0; window_ticks(end) < reference.hz / WINDOW_DIVISOR; spins++) {
-        if (spins == SPINS_MAX)
+    while (window_ticks(end) < reference.hz / WINDOW_DIVISOR) {
+        if (end.tsc > give_up)
             return 0;
         end = sample_take();
     }
     return muldiv64(end.tsc - window_start.tsc, reference.hz, window_ticks(end));
+}
+
+static uint64_t measure_hz_with_any(void)
+{
+    uint64_t hz = measure_hz();
+    if (hz || !acpi.pm_timer_port)
+        return hz;
+    klog(KLOG_WARNING, "clock: the %s stands still, trying the PIT", reference.name);
+    acpi.pm_timer_port = 0;
+    reference_choose();
+    return measure_hz();
 }
 
 static void set_frequency(uint64_t hz)
@@ -140,7 +153,7 @@ static void set_frequency(uint64_t hz)
 
 void clock_init(void)
 {
-    uint64_t told = clock_tsc_hz, hz = told ? told : measure_hz();
+    uint64_t told = clock_tsc_hz, hz = told ? told : measure_hz_with_any();
     if (!hz)
         klog(KLOG_ERROR, "clock: the %s stands still; taking the TSC for 1 GHz", reference.name);
     set_frequency(hz ? hz : TSC_HZ_GUESS);

@@ -18,9 +18,11 @@ extern struct acpi_cpu acpi_cpus[64];
 extern uint32_t acpi_cpu_count;
 
 /* ---- apic.c, ioapic.c ---- */
-void apic_init(void);     /* this CPU's local APIC on (x2APIC if the firmware left it on), 8259s masked off */
+void apic_init(void); /* this CPU's local APIC on (x2APIC if the firmware left it on), 8259s masked off */
 void apic_eoi(void);
-void apic_timer_arm(uint64_t deadline_ns); /* one-shot, VECTOR_TIMER; UINT64_MAX turns it off; past ones fire at once */
+/* One-shot, VECTOR_TIMER; UINT64_MAX turns it off; past ones fire at once. A deadline farther away than the timer counts
+ * (a minute) fires early: look at the clock, and arm again. */
+void apic_timer_arm(uint64_t deadline_ns);
 void ioapic_init(void);
 uint32_t ioapic_gsi_count(void);
 /* Programs and masks; unmask with ioapic_set_mask(gsi, false). */
@@ -29,15 +31,16 @@ void ioapic_set_mask(uint32_t gsi, bool masked);
 void msi_compose(uint32_t vector, uint32_t apic_id, struct irq_route *route);
 
 /* ---- clock.c ---- */
-void clock_init(void); /* TSC frequency from CPUID 15h/16h or the hypervisor's leaf, else a short calibration (2 ms, best of
-                          a few) against the ACPI PM timer, HPET or PIT; the APIC timer's in the same window */
-uint64_t clock_ns(void); /* nanoseconds since the kernel's entry; 128-bit multiply, monotonic */
+/* TSC frequency from CPUID 15h or the hypervisor's leaf, else measured against the ACPI PM timer or the PIT; the APIC
+ * timer's against the TSC. The window (at least 2 ms) opens in clock_start(), the rest of the start goes on meanwhile. */
+void clock_init(void);
+uint64_t clock_ns(void);                  /* nanoseconds since the kernel's entry; 128-bit multiply, monotonic */
 extern uint64_t clock_tsc_hz, clock_mult; /* ns = (tsc - clock_tsc_start) * clock_mult >> 32 */
 extern uint64_t clock_tsc_start;
 uint64_t clock_ns_to_tsc(uint64_t ns);
 
 /* ---- serial.c ---- */
-void serial_init(void); /* 16550 at 0x3f8, 115200 8N1; absent: writes go nowhere */
+void serial_init(void);                             /* 16550 at 0x3f8, 115200 8N1; absent: writes go nowhere */
 void serial_write(const char *text, size_t length); /* polls; "\n" becomes "\r\n" */
 
 /* ---- random.c: ChaCha20 (BearSSL's, see third_party) keyed from RDRAND where present, and timing ---- */

@@ -45,6 +45,9 @@ struct jarvis_request { /* text in the buffer's request[], without the line end 
 struct jarvis_close { /* also of ROOM: the answer ring has room again after jarvis had set producer_asleep */
     uint32_t session, reserved;
 };
+/* What rconsole is to do besides, with the last part of an answer. ENDED stands alone: after JARVIS_CLOSE (or an OPEN
+ * that failed) jarvis has let go of the session's buffer and capabilities, and the buffer may be given to another. */
+enum console_action { CONSOLE_NOTHING = 0, CONSOLE_CLOSE, CONSOLE_LOGOUT, CONSOLE_REFRESH /* AUTHORITY anew */, CONSOLE_ENDED };
 struct console_answer { /* bytes were put into the answer ring; last: the request is done (prompt again) */
-    uint32_t session, serial, last, action; /* action: 0 none, 1 close the connection */
+    uint32_t session, serial, last, action;
 };

@@ -1,0 +1,17 @@
+/* Runs a line of text for a session: understands it, plans, does the steps one after another, and writes the answer.
+ *
+ * Rules: acts with the authority given and nothing else; each call to a service has its own deadline; one line at a
+ * time. What stays from one line to the next (a question that was asked back) is in struct dialogue, the session's. */
+#pragma once
+#include "jarvis/planner.h"
+
+struct dialogue {
+    enum language language; /* of the last line that told one */
+    uint8_t choice_count;
+    enum intent choices[4];  /* offered with numbers; the next line may be a number */
+    enum intent asked;       /* a needed argument was asked for; INTENT_unknown: none */
+};
+
+/* Returns the console action that goes with the answer. */
+uint32_t execute_line(const char *text, size_t length, struct dialogue *dialogue, const struct authority *authority,
+                      const struct session_facts *who, struct answer *out);

@@ -1,0 +1,249 @@
+#include "jarvis/session.h"
+#include <proto/protocol.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUFFER_PAGES ((sizeof(struct jarvis_buffer) + PAGE_SIZE - 1) / PAGE_SIZE)
+#define X(NAME, number, request, reply, caps, rights) IPC_OP_ENUM(PROTO_CONSOLE, NAME, number)
+enum { CONSOLE_OPS(X) };
+#undef X
+
+static char answer_memory[ANSWER_BYTES]; /* of the line being run */
+
+static struct session *find(struct sessions *sessions, uint32_t number)
+{
+    for (unsigned i = 0; number && i < JARVIS_SESSIONS_MAX; i++)
+        if (sessions->all[i].who.number == number && !sessions->all[i].ended)
+            return &sessions->all[i];
+    return NULL;
+}
+
+static struct session *find_free(struct sessions *sessions)
+{
+    for (unsigned i = 0; i < JARVIS_SESSIONS_MAX; i++)
+        if (sessions->all[i].who.number == 0)
+            return &sessions->all[i];
+    return NULL;
+}
+
+/* ---- telling rconsole ---- */
+
+static bool send_answer(struct sessions *sessions, const struct console_answer *answer)
+{
+    struct msg m = {.head = {.op = CONSOLE_ANSWER, .length = sizeof *answer}};
+    memcpy(m.payload, answer, sizeof *answer);
+    return channel_send(sessions->console, &m, 1) != ERR_WOULD_BLOCK; /* a dead rconsole is told of by CLOSED */
+}
+
+/* Tells that bytes are there, that the answer is whole, or that the session is gone. Retried until it went. */
+static void tell(struct sessions *sessions, struct session *s)
+{
+    bool last = s->rest_at == s->rest_length;
+    struct console_answer answer = {.session = s->who.number, .serial = s->serial, .last = last,
+                                    .action = s->ended ? (uint32_t)CONSOLE_ENDED : last ? s->action : 0};
+    sessions->untold -= s->tell;
+    s->tell = !send_answer(sessions, &answer);
+    sessions->untold += s->tell;
+    if (s->tell)
+        return;
+    s->busy = s->busy && !last;
+    if (s->ended)
+        memset(s, 0, sizeof *s);
+}
+
+void sessions_tell(struct sessions *sessions)
+{
+    for (unsigned i = 0; sessions->untold && i < JARVIS_SESSIONS_MAX; i++)
+        if (sessions->all[i].tell)
+            tell(sessions, &sessions->all[i]);
+}
+
+/* ---- the answer's way into the ring ---- */
+
+static void rest_drop(struct sessions *sessions, struct session *s)
+{
+    sessions->rest_total -= s->rest_length;
+    free(s->rest);
+    s->rest = NULL;
+    s->rest_length = s->rest_at = 0;
+}
+
+static void rest_flush(struct sessions *sessions, struct session *s)
+{
+    do {
+        s->rest_at += ring_write(&s->ring, s->rest + s->rest_at, s->rest_length - s->rest_at);
+        (void)ring_publish_produced(&s->ring); /* CONSOLE_ANSWER is the bell */
+    } while (s->rest_at < s->rest_length && !ring_producer_sleep(&s->ring));
+    if (s->rest_at == s->rest_length)
+        rest_drop(sessions, s);
+    tell(sessions, s);
+}
+
+/* Keeps what the ring did not take; when there is no memory for it the answer is cut, and says so. */
+static void rest_keep(struct sessions *sessions, struct session *s, const char *bytes, size_t length)
+{
+    static const char cut[] = "\n(the rest of this answer did not fit)\n";
+    bool fits = length <= REST_TOTAL_MAX - sessions->rest_total;
+    s->rest = fits ? malloc(length) : NULL;
+    if (!s->rest) {
+        bytes = cut;
+        length = sizeof cut - 1;
+        s->rest = malloc(length);
+    }
+    if (!s->rest)
+        return;
+    memcpy(s->rest, bytes, length);
+    s->rest_length = (uint32_t)length;
+    s->rest_at = 0;
+    sessions->rest_total += (uint32_t)length;
+}
+
+static void deliver(struct sessions *sessions, struct session *s, const struct answer *answer)
+{
+    uint32_t sent = ring_write(&s->ring, answer->bytes, (uint32_t)answer->length);
+    (void)ring_publish_produced(&s->ring);
+    if (sent == answer->length) {
+        tell(sessions, s);
+        return;
+    }
+    rest_keep(sessions, s, answer->bytes + sent, answer->length - sent);
+    rest_flush(sessions, s);
+}
+
+/* ---- what rconsole asks for ---- */
+
+static void drop_caps(struct session *s)
+{
+    for (unsigned i = 0; i < CAP_KINDS; i++) {
+        if (s->authority.caps[i] != HANDLE_NONE)
+            cap_close(s->authority.caps[i]);
+        s->authority.caps[i] = HANDLE_NONE;
+        s->authority.rights[i] = 0;
+    }
+}
+
+static void let_go(struct sessions *sessions, struct session *s)
+{
+    rest_drop(sessions, s);
+    drop_caps(s);
+    if (s->buffer)
+        memory_unmap(HANDLE_NONE, (uint64_t)s->buffer, BUFFER_PAGES);
+    s->buffer = NULL;
+    cap_close(s->memory);
+    s->memory = HANDLE_NONE;
+}
+
+void sessions_end_all(struct sessions *sessions)
+{
+    for (unsigned i = 0; i < JARVIS_SESSIONS_MAX; i++) {
+        struct session *s = &sessions->all[i];
+        if (s->who.number && !s->ended)
+            let_go(sessions, s);
+        memset(s, 0, sizeof *s);
+    }
+    sessions->untold = 0;
+    if (sessions->console != HANDLE_NONE)
+        cap_close(sessions->console);
+    sessions->console = HANDLE_NONE;
+}
+
+void sessions_attach(struct sessions *sessions, handle_t console)
+{
+    sessions_end_all(sessions);
+    sessions->console = console;
+}
+
+/* Whatever went wrong: rconsole hears that the number has no session here. */
+static status_t open_failed(struct sessions *sessions, uint32_t number, status_t status)
+{
+    struct console_answer answer = {.session = number, .last = 1, .action = CONSOLE_ENDED};
+    (void)send_answer(sessions, &answer);
+    return status;
+}
+
+status_t session_open(struct sessions *sessions, const struct jarvis_open *open, handle_t memory)
+{
+    struct session *s = find_free(sessions);
+    if (!open->session || find(sessions, open->session))
+        return ERR_INVALID;
+    if (!s)
+        return open_failed(sessions, open->session, ERR_TABLE_FULL);
+    result_t at = memory_map(HANDLE_NONE, memory, 0, 0, BUFFER_PAGES, PROT_READ | PROT_WRITE);
+    if (at < 0)
+        return open_failed(sessions, open->session, (status_t)at);
+    *s = (struct session){.memory = memory, .buffer = (struct jarvis_buffer *)at};
+    s->who.number = open->session;
+    s->who.role = open->role;
+    s->who.agent = open->agent;
+    memcpy(s->who.peer, open->peer, sizeof s->who.peer);
+    ring_view_init(&s->ring, &s->buffer->answer, s->buffer->answer_bytes, JARVIS_ANSWER_SIZE, 1);
+    return OK;
+}
+
+/* What a capability is, is asked of the kernel and not of who sent it: one of another type counts as none. */
+static void take_cap(struct session *s, unsigned kind, handle_t cap)
+{
+    struct cap_info info;
+    enum object_type type = kind == CAP_TRACE ? OBJECT_TRACE : OBJECT_CHANNEL;
+    if (cap_info(cap, &info) != OK || info.type != (uint32_t)type) {
+        cap_close(cap);
+        return;
+    }
+    s->authority.caps[kind] = cap;
+    s->authority.rights[kind] = info.rights;
+}
+
+status_t session_authority(struct sessions *sessions, const struct jarvis_authority *about, const handle_t caps[CAP_KINDS])
+{
+    struct session *s = find(sessions, about->session);
+    if (!s) {
+        for (unsigned i = 0; i < CAP_KINDS; i++)
+            cap_close(caps[i]);
+        return ERR_NOT_FOUND;
+    }
+    drop_caps(s);
+    for (unsigned i = 0; i < CAP_KINDS; i++)
+        take_cap(s, i, caps[i]);
+    s->who.role = about->role;
+    usage_note(s->authority.caps[CAP_TRACE]);
+    return OK;
+}
+
+status_t session_request(struct sessions *sessions, const struct jarvis_request *request)
+{
+    static char line[JARVIS_REQUEST_MAX];
+    struct session *s = find(sessions, request->session);
+    struct answer answer;
+    if (!s)
+        return ERR_NOT_FOUND;
+    if (s->busy || request->length > sizeof line)
+        return ERR_BAD_STATE;
+    memcpy(line, s->buffer->request, request->length); /* copy, then read: rconsole could change it meanwhile */
+    usage_note(s->authority.caps[CAP_TRACE]);
+    answer_init(&answer, answer_memory, sizeof answer_memory, s->dialogue.language);
+    s->action = execute_line(line, request->length, &s->dialogue, &s->authority, &s->who, &answer);
+    s->serial = request->serial;
+    s->busy = true;
+    deliver(sessions, s, &answer);
+    return OK;
+}
+
+status_t session_room(struct sessions *sessions, uint32_t number)
+{
+    struct session *s = find(sessions, number);
+    if (!s || !s->rest)
+        return ERR_NOT_FOUND;
+    rest_flush(sessions, s);
+    return OK;
+}
+
+status_t session_close(struct sessions *sessions, uint32_t number)
+{
+    struct session *s = find(sessions, number);
+    if (!s)
+        return ERR_NOT_FOUND;
+    let_go(sessions, s);
+    s->ended = true;
+    tell(sessions, s);
+    return OK;
+}

@@ -1,0 +1,202 @@
+#include "jarvis/slots.h"
+#include <string.h>
+
+struct source {
+    struct request *request;
+    struct clause *clause;
+    const struct item *items;
+    unsigned count;
+    const char *text;
+};
+
+void slot_add(struct request *request, struct clause *clause, unsigned id, const char *value, size_t length)
+{
+    if (clause->slot_count == CLAUSE_SLOTS || length >= (size_t)(REQUEST_ARENA - request->arena_used))
+        return;
+    struct slot *slot = &clause->slots[clause->slot_count++];
+    *slot = (struct slot){.id = (uint8_t)id, .value = request->arena_used};
+    memcpy(request->arena + request->arena_used, value, length);
+    request->arena[request->arena_used + length] = 0;
+    request->arena_used = (uint16_t)(request->arena_used + length + 1);
+}
+
+void slot_add_number(struct request *request, struct clause *clause, unsigned id, uint32_t value)
+{
+    char digits[11];
+    unsigned n = sizeof digits;
+    do {
+        digits[--n] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    slot_add(request, clause, id, digits + n, sizeof digits - n);
+}
+
+static const struct item *find(const struct source *from, unsigned concept)
+{
+    for (unsigned i = 0; i < from->count; i++)
+        if (from->items[i].concept == concept)
+            return &from->items[i];
+    return NULL;
+}
+
+static bool add_text(const struct source *from, unsigned id, unsigned concept)
+{
+    const struct item *item = find(from, concept);
+    if (item)
+        slot_add(from->request, from->clause, id, from->text + item->start, (size_t)(item->end - item->start));
+    return item != NULL;
+}
+
+static bool add_number(const struct source *from, unsigned id, unsigned concept)
+{
+    const struct item *item = find(from, concept);
+    if (item)
+        slot_add_number(from->request, from->clause, id, item->value);
+    return item != NULL;
+}
+
+/* A service by its right name, slips and upper case corrected. */
+static bool add_service(const struct source *from, unsigned id)
+{
+    const struct item *item = find(from, C_SERVICE_NAME);
+    if (!item)
+        return add_text(from, id, C_UNKNOWN); /* a name that we do not know: the tool says so */
+    char word[WORD_BYTES] = {0};
+    size_t n = (size_t)(item->end - item->start);
+    for (size_t i = 0; i < n && i + 1 < sizeof word; i++)
+        word[i] = (char)(from->text[item->start + i] | 0x20);
+    const char *name = word;
+    unsigned best = 3;
+    for (unsigned i = 0; i < lexicon_names.count; i++) {
+        const struct lexicon_row *row = &lexicon_names.rows[i];
+        unsigned d = row->concept == C_SERVICE_NAME ? word_distance(word, row->words, 2) : 3;
+        if (d < best) {
+            best = d;
+            name = row->words;
+        }
+    }
+    slot_add(from->request, from->clause, id, name, strlen(name));
+    return true;
+}
+
+static void read_task(const struct source *from)
+{
+    if (!add_number(from, SLOT_task, C_TASK_ID) && !add_number(from, SLOT_task, C_NUMBER))
+        add_service(from, SLOT_task);
+}
+
+static void read_service(const struct source *from)
+{
+    bool number_will_do = from->clause->intent == INTENT_caps_show;
+    if (number_will_do && (add_number(from, SLOT_service, C_TASK_ID) || add_number(from, SLOT_service, C_NUMBER)))
+        return;
+    add_service(from, SLOT_service);
+}
+
+static void read_count(const struct source *from)
+{
+    if (!add_number(from, SLOT_count, C_NUMBER) && from->clause->intent == INTENT_top)
+        add_number(from, SLOT_count, C_TASK_ID); /* "the 5 …" and "tasks 5" */
+}
+
+static void read_sort(const struct source *from)
+{
+    if (find(from, C_MEMORY) && !find(from, C_CPU))
+        slot_add(from->request, from->clause, SLOT_sort, "memory", 6);
+}
+
+static void read_level(const struct source *from)
+{
+    if (find(from, C_ERROR))
+        slot_add(from->request, from->clause, SLOT_level, "error", 5);
+    else if (find(from, C_WARNING))
+        slot_add(from->request, from->clause, SLOT_level, "warning", 7);
+}
+
+static void read_since(const struct source *from)
+{
+    add_number(from, SLOT_since, C_DURATION);
+}
+
+static void read_duration(const struct source *from)
+{
+    add_number(from, SLOT_duration, C_DURATION);
+}
+
+static void read_port(const struct source *from)
+{
+    const struct item *name = find(from, C_PORT_NAME);
+    if (add_number(from, SLOT_port, C_PORT_ID))
+        return;
+    if (name)
+        slot_add_number(from->request, from->clause, SLOT_port, port_name_ports[name->value]);
+    else if (find(from, C_PORT))
+        add_number(from, SLOT_port, C_NUMBER);
+}
+
+static void read_proto(const struct source *from)
+{
+    if (find(from, C_TCP))
+        slot_add(from->request, from->clause, SLOT_proto, "tcp", 3);
+    else if (find(from, C_UDP))
+        slot_add(from->request, from->clause, SLOT_proto, "udp", 3);
+}
+
+static void read_host(const struct source *from)
+{
+    if (!add_text(from, SLOT_host, C_ADDRESS_VALUE))
+        add_text(from, SLOT_host, C_HOST_VALUE);
+}
+
+static void read_server(const struct source *from)
+{
+    if (!add_text(from, SLOT_server, C_ADDRESS_VALUE))
+        add_text(from, SLOT_server, C_HOST_VALUE);
+}
+
+static void read_path(const struct source *from)
+{
+    add_text(from, SLOT_path, C_PATH);
+}
+
+static void read_url(const struct source *from)
+{
+    add_text(from, SLOT_url, C_URL);
+}
+
+static void read_text(const struct source *from)
+{
+    add_text(from, SLOT_text, C_QUOTED);
+}
+
+static void read_format(const struct source *from)
+{
+    if (find(from, C_JSON))
+        slot_add(from->request, from->clause, SLOT_format, "json", 4);
+}
+
+/* What is not here (topic, about, mode) is set by the parser itself. */
+static void (*const readers[SLOT_KINDS])(const struct source *from) = {
+    [SLOT_task] = read_task,         [SLOT_count] = read_count, [SLOT_sort] = read_sort,   [SLOT_service] = read_service,
+    [SLOT_level] = read_level,       [SLOT_since] = read_since, [SLOT_port] = read_port,   [SLOT_proto] = read_proto,
+    [SLOT_host] = read_host,         [SLOT_path] = read_path,   [SLOT_url] = read_url,     [SLOT_text] = read_text,
+    [SLOT_duration] = read_duration, [SLOT_format] = read_format, [SLOT_server] = read_server,
+};
+
+static const uint32_t slot_masks[INTENT_COUNT] = {
+#define X(name, slots) [INTENT_##name] = (slots),
+    INTENTS(X)
+#undef X
+};
+
+void slots_read(struct request *request, struct clause *clause, const struct sentence *sentence, unsigned first,
+                unsigned end, const char *text)
+{
+    struct source from = {request, clause, sentence->items + first, end - first, text};
+    uint32_t mask = slot_masks[clause->intent];
+    if (clause->intent != INTENT_unknown && clause->intent != INTENT_clarify)
+        mask |= S(format);
+    for (unsigned id = 0; id < SLOT_KINDS; id++)
+        if (mask >> id & 1 && readers[id])
+            readers[id](&from);
+}

@@ -65,10 +65,8 @@ static unsigned size_bar(const struct pci_config_ops *ops, struct pci_device *de
     return wide ? 2 : 1;
 }
 
-void pci_size_bars(const struct pci_config_ops *ops, struct pci_device *device)
+static void size_all(const struct pci_config_ops *ops, struct pci_device *device)
 {
-    if (device->sized || (device->header_type & 0x7f) != 0)
-        return;
     uint32_t command = ops->read(ops->context, device->bus_id, PCI_COMMAND, 2);
     ops->write(ops->context, device->bus_id, PCI_COMMAND, 2, command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
     for (unsigned i = 0; i < PCI_BARS; i++)
@@ -76,7 +74,15 @@ void pci_size_bars(const struct pci_config_ops *ops, struct pci_device *device)
     for (unsigned i = 0; i < PCI_BARS;)
         i += size_bar(ops, device, i);
     ops->write(ops->context, device->bus_id, PCI_COMMAND, 2, command);
+}
+
+void pci_size_bars(const struct pci_config_ops *ops, struct pci_device *device)
+{
+    if (device->sized)
+        return;
     device->sized = true;
+    if ((device->header_type & 0x7f) == 0) /* others have registers of another meaning there */
+        size_all(ops, device);
     pci_check_msix(device);
 }
 

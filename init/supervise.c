@@ -62,12 +62,3 @@ uint64_t supervise_due(const struct supervision *s)
 {
     return s->state == SERVICE_BACKING_OFF ? s->due_ns : DEADLINE_NEVER;
 }
-
-const char *supervise_state_name(enum service_state state)
-{
-    static const char *const names[] = {
-        [SERVICE_STOPPED] = "stopped",         [SERVICE_STARTING] = "starting", [SERVICE_UP] = "up",
-        [SERVICE_BACKING_OFF] = "backing off", [SERVICE_GIVEN_UP] = "given up",
-    };
-    return (unsigned)state < sizeof names / sizeof names[0] ? names[state] : "?";
-}

@@ -39,4 +39,3 @@ void supervise_follow(struct supervision *s, uint64_t now_ns);
 
 bool supervise_alive(const struct supervision *s);   /* has a task */
 uint64_t supervise_due(const struct supervision *s); /* DEADLINE_NEVER: nothing to start */
-const char *supervise_state_name(enum service_state state);

@@ -1,0 +1,6 @@
+# lib, init, devmgr
+FUZZERS += fuzz_tar fuzz_elf fuzz_ipc_dispatch fuzz_pci
+fuzz_tar_SRCS          := tests/fuzz/fuzz_tar.c init/tar.c
+fuzz_elf_SRCS          := tests/fuzz/fuzz_elf.c init/elf.c
+fuzz_ipc_dispatch_SRCS := tests/fuzz/fuzz_ipc_dispatch.c lib/ipc_dispatch.c
+fuzz_pci_SRCS          := tests/fuzz/fuzz_pci.c $(addprefix devmgr/,pci_scan.c pci_caps.c pci_bars.c pci_control.c pci_class.c)

@@ -1,0 +1,184 @@
+/* The manifest: the real table keeps every rule, and each rule catches the table that breaks it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include <proto/devmgr.h>
+#include "init/manifest_rules.h"
+
+static struct manifest_entry table[MANIFEST_MAX];
+
+static struct manifest_entry *row(const char *name)
+{
+    size_t index = manifest_find(table, manifest_count, name);
+    assert_true(index < manifest_count);
+    return &table[index];
+}
+
+static int fresh(void **state)
+{
+    (void)state;
+    memcpy(table, manifest, manifest_count * sizeof manifest[0]);
+    return 0;
+}
+
+/* The changed table breaks a rule, and the finding names the service (NULL: the whole table). */
+static void breaks(const char *service, const char *word)
+{
+    struct manifest_fault fault = manifest_check(table, manifest_count);
+    assert_non_null(fault.rule);
+    assert_non_null(strstr(fault.rule, word));
+    if (service)
+        assert_string_equal(fault.service, service);
+}
+
+static void the_shipped_manifest_keeps_every_rule(void **state)
+{
+    (void)state;
+    struct manifest_fault fault = manifest_check(manifest, manifest_count);
+    if (fault.rule)
+        fail_msg("%s: %s", fault.service ? fault.service : "table", fault.rule);
+}
+
+static void nobody_who_faces_people_holds_a_device_capability(void **state)
+{
+    static const char *const held[] = {"root", "irq", "devmem", "ioport", "dma"};
+    static const char *const who[] = {"jarvis", "rconsole"};
+    for (unsigned w = 0; w < 2; w++) {
+        for (unsigned i = 0; i < sizeof held / sizeof held[0]; i++) {
+            fresh(state);
+            row(who[w])->caps[1] = (struct manifest_cap){held[i], RIGHT_ROOT_DEVICE};
+            breaks(who[w], "capability");
+        }
+    }
+}
+
+static void nobody_who_faces_people_may_ask_for_a_device(void **state)
+{
+    (void)state;
+    row("rconsole")->links[2].rights |= SERVICE_ATTACH | DEVMGR_CLASS_NETWORK;
+    breaks("rconsole", "devices");
+}
+
+static void only_devmgr_holds_root_and_never_to_create_tasks(void **state)
+{
+    row("netsrv")->caps[1] = (struct manifest_cap){"root", RIGHT_ROOT_DEVICE};
+    breaks("netsrv", "capability");
+    fresh(state);
+    row("devmgr")->caps[1].rights |= RIGHT_ROOT_TASK;
+    breaks("devmgr", "capability");
+    fresh(state);
+    row("devmgr")->caps[1].rights |= RIGHT_TRANSFER;
+    breaks("devmgr", "capability");
+}
+
+static void a_caller_is_less_urgent_than_the_service_that_it_calls(void **state)
+{
+    row("netsrv")->priority = row("devmgr")->priority;
+    breaks("netsrv", "urgent");
+    fresh(state);
+    row("jarvis")->priority = row("rconsole")->priority - 1;
+    breaks("rconsole", "urgent");
+}
+
+static void a_driver_has_one_class_of_devices(void **state)
+{
+    row("netsrv")->links[0].rights |= DEVMGR_CLASS_STORAGE;
+    breaks("netsrv", "class");
+    fresh(state);
+    row("netsrv")->links[0].rights &= ~DEVMGR_CLASSES;
+    breaks("netsrv", "class");
+    fresh(state);
+    row("rconsole")->links[2].rights |= DEVMGR_CLASS_STORAGE;
+    breaks("rconsole", "class");
+}
+
+static void a_name_is_known_and_taken_once(void **state)
+{
+    row("rconsole")->links[0].service = "nobody";
+    breaks("rconsole", "unknown");
+    fresh(state);
+    row("jarvis")->name = "netsrv";
+    breaks("netsrv", "name");
+    static const char *const bad[] = {"init", "", "a name", "longer-than-a-task-name", "UPPER"};
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        fresh(state);
+        row("netbench")->name = bad[i];
+        breaks(bad[i], "name");
+    }
+}
+
+static void a_quota_is_not_zero_and_the_sum_fits(void **state)
+{
+    row("jarvis")->quota_pages = 0;
+    breaks("jarvis", "quota");
+    fresh(state);
+    row("netsrv")->quota_pages = MANIFEST_QUOTA_PAGES_MAX;
+    breaks(NULL, "quotas");
+    fresh(state);
+    row("netsrv")->quota_percent = 80;
+    breaks(NULL, "quotas");
+    fresh(state);
+    row("devmgr")->stack_pages = 0;
+    breaks("devmgr", "stack");
+}
+
+static void nobody_is_as_urgent_as_init(void **state)
+{
+    (void)state;
+    row("ipcserver")->priority = INIT_PRIORITY;
+    breaks("ipcserver", "priority");
+}
+
+static void jarvis_owns_nothing_and_only_rconsole_makes_sessions(void **state)
+{
+    row("jarvis")->links[0] = (struct manifest_link){.service = "netsrv", .rights = SERVICE_READ};
+    breaks("jarvis", "own nothing");
+    fresh(state);
+    row("jarvis")->init_rights = SERVICE_READ;
+    breaks("jarvis", "own nothing");
+    fresh(state);
+    row("netsrv")->init_rights = SERVICE_ATTACH;
+    breaks("netsrv", "init");
+    fresh(state);
+    row("rconsole")->init_rights |= SERVICE_ADMIN;
+    breaks("rconsole", "init");
+}
+
+static void a_link_gives_service_rights_and_nothing_of_the_kernels(void **state)
+{
+    row("netbench")->links[0].rights |= RIGHT_CHANNEL_RECV;
+    breaks("netbench", "rights");
+    fresh(state);
+    row("netbench")->links[0].rights = 0;
+    breaks("netbench", "rights");
+}
+
+static void what_the_boot_line_asks_for_is_wanted(void **state)
+{
+    (void)state;
+    assert_true(manifest_wanted(row("devmgr"), ""));
+    assert_false(manifest_wanted(row("netbench"), "log=debug benchmark"));
+    assert_true(manifest_wanted(row("netbench"), "log=debug netbench"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_shipped_manifest_keeps_every_rule, fresh),
+        cmocka_unit_test_setup(nobody_who_faces_people_holds_a_device_capability, fresh),
+        cmocka_unit_test_setup(nobody_who_faces_people_may_ask_for_a_device, fresh),
+        cmocka_unit_test_setup(only_devmgr_holds_root_and_never_to_create_tasks, fresh),
+        cmocka_unit_test_setup(a_caller_is_less_urgent_than_the_service_that_it_calls, fresh),
+        cmocka_unit_test_setup(a_driver_has_one_class_of_devices, fresh),
+        cmocka_unit_test_setup(a_name_is_known_and_taken_once, fresh),
+        cmocka_unit_test_setup(a_quota_is_not_zero_and_the_sum_fits, fresh),
+        cmocka_unit_test_setup(nobody_is_as_urgent_as_init, fresh),
+        cmocka_unit_test_setup(jarvis_owns_nothing_and_only_rconsole_makes_sessions, fresh),
+        cmocka_unit_test_setup(a_link_gives_service_rights_and_nothing_of_the_kernels, fresh),
+        cmocka_unit_test_setup(what_the_boot_line_asks_for_is_wanted, fresh),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

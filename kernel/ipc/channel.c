@@ -105,7 +105,7 @@ void channel_close(struct channel *channel)
         task_wake(receiver, ERR_PEER_DIED);
     }
     while (!list_empty(&channel->queue)) {
-        struct slot *slot = LIST_OWNER(list_pop_front(&channel->queue), struct slot, link);
+        struct slot *slot = queue_pop(channel);
         slot_drop_caps(slot);
         if (slot->caller)
             task_wake(slot->caller, ERR_PEER_DIED);

@@ -37,7 +37,8 @@ struct channel {
     struct task *receiver; /* waits in recv; then there is no news */
     uint32_t news;         /* NEWS_ bits: what recv would find; set by who adds, renewed by who takes */
     bool closed;
-    struct link queue, notes, exits; /* slots; senders that ended; tasks to report (faulted or dead) */
+    struct link queue; /* slots; only a call's slot has a true `previous`, for only it may leave from the middle */
+    struct link notes, exits; /* senders that ended; tasks to report (faulted or dead) */
     struct signal *signal; /* bound, referenced */
     uint32_t default_credit;
     struct link *free; /* singly linked */
@@ -51,6 +52,28 @@ struct signal {
     uint64_t word;
     struct channel *channel; /* not referenced: the channel unbinds when it ends */
 };
+
+/* ---- the queue ---- */
+static inline void queue_append_run(struct channel *channel, struct link *first, struct link *last)
+{
+    channel->queue.previous->next = first;
+    first->previous = channel->queue.previous;
+    channel->queue.previous = last;
+    last->next = &channel->queue;
+}
+/* Forgets everything before `link`, which becomes the front. */
+static inline void queue_drop_until(struct channel *channel, struct link *link)
+{
+    channel->queue.next = link;
+    link->previous = &channel->queue;
+}
+static inline struct slot *queue_pop(struct channel *channel)
+{
+    struct link *front = channel->queue.next;
+    queue_drop_until(channel, front->next);
+    list_init(front);
+    return LIST_OWNER(front, struct slot, link);
+}
 
 status_t channel_new(struct account *account, uint32_t slots, uint32_t default_credit, struct channel **channel);
 void channel_close(struct channel *channel);

@@ -104,7 +104,7 @@ static status_t send_one(struct task *task, struct channel *channel, struct cap 
     channel->free_count--;
     slot->sender = cap->sender;
     slot->sender->used++;
-    list_push_back(&channel->queue, &slot->link);
+    queue_append_run(channel, &slot->link, &slot->link);
     return OK;
 }
 
@@ -202,7 +202,7 @@ static status_t recv_queued(struct task *task, struct channel *channel, struct m
     status_t status = slot_deliver(slot, task, user);
     if (status)
         return status;
-    list_remove(&slot->link);
+    queue_pop(channel);
     struct task *caller = slot->caller;
     if (!caller) {
         channel_slot_return(channel, slot);
@@ -278,7 +278,8 @@ static struct syscall_result recv_or_wait(struct task *task, struct cap *cap, st
                                           uint64_t deadline_ns)
 {
     struct channel *channel = (struct channel *)cap->object;
-    channel_news_renew(channel); /* a queued caller may have gone meanwhile */
+    if (channel->news)
+        channel_news_renew(channel); /* a queued caller may have gone meanwhile */
     if (channel->news) {
         uint64_t signals = 0;
         result_t result = recv_collect(task, channel, msgs, capacity, &signals);

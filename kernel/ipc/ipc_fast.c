@@ -242,34 +242,41 @@ struct syscall_result sys_channel_reply_recv(uint64_t handle, uint64_t replies, 
 /* ---- batches ----
  * The queue's end and the free list are kept in registers until the last message. */
 
+static __attribute__((noinline)) bool send_plain(struct slot *slot, const struct msg *user, uint64_t word0)
+{
+    return short_copy_in(slot, user, word0);
+}
+
 /* One-way messages without capabilities into the channel's free slots, as many as `most`. What follows (a message with
- * capabilities, a bad one) is left to the general path. */
+ * capabilities, a bad one) is left to the general path. The slots leave the free list in the order of their links, so
+ * that the run goes to the queue as it is. */
 uint32_t send_short_batch(struct channel *channel, struct cap *cap, const struct msg *user, uint32_t most)
 {
     struct sender *sender = cap->sender;
     const uint64_t stamp = MSG_WORD0_STAMP(MSG_SEND, cap->rights), badge = sender->badge;
-    struct link *tail = channel->queue.previous, *free = channel->free;
+    struct link *first = channel->free, *last = NULL, *free = first;
     const struct msg *end = user + most, *at = user;
     user_access_begin();
     for (; at < end; at++) {
         struct slot *slot = LIST_OWNER(free, struct slot, link);
         uint64_t *head = (uint64_t *)&slot->message, word0;
         USER_LOAD(word0, (const uint64_t *)at, stop);
-        if (UNLIKELY(!short_copy_in(slot, at, word0)))
+        if (LIKELY(MSG_WORD0_IS_4W(word0)))
+            PAYLOAD_COPY_IN_4W(slot->message.words, at->words, stop);
+        else if (!send_plain(slot, at, word0))
             break;
         head[0] = (word0 & MSG_WORD0_SENT) | stamp;
         head[1] = badge;
         slot->sender = sender;
+        last = free;
         free = free->next;
-        slot->link.previous = tail;
-        tail->next = &slot->link;
-        tail = &slot->link;
     }
 stop:
     user_access_end();
+    if (!last)
+        return 0;
     uint32_t sent = (uint32_t)(at - user);
-    tail->next = &channel->queue;
-    channel->queue.previous = tail;
+    queue_append_run(channel, first, last);
     channel->free = free;
     channel->free_count -= sent;
     sender->used += sent;
@@ -279,45 +286,52 @@ stop:
 /* Kind SEND, no capabilities, four words: bits 16 to 39 of word 0. */
 #define PLAIN_4W(word0) (((word0) >> 16 & 0xffffff) == 32)
 
-INLINE bool recv_short(struct msg *user, const struct slot *slot, uint64_t word0)
+/* Any other message without capabilities. */
+static bool recv_plain(struct msg *user, const struct slot *slot, uint64_t word0)
 {
     uint64_t *target = (uint64_t *)user;
+    if (slot->caller || MSG_WORD0_CAPS(word0))
+        return false;
     USER_STORE(word0, &target[0], fault);
     USER_STORE(((const uint64_t *)&slot->message)[1], &target[1], fault);
-    if (LIKELY(PLAIN_4W(word0)))
-        PAYLOAD_COPY_OUT_4W(user->words, slot->message.words, fault);
-    else
-        PAYLOAD_COPY_OUT(user->words, slot->message.words, MSG_WORD0_LENGTH(word0), fault);
+    PAYLOAD_COPY_OUT(user->words, slot->message.words, MSG_WORD0_LENGTH(word0), fault);
     return true;
 fault:
     return false;
 }
 
-/* The run of one-way messages without capabilities at the queue's head, as many as `most`. */
+/* The run of one-way messages without capabilities at the queue's head, as many as `most`. Its slots go back to the free
+ * list as they are linked. */
 uint32_t recv_short_batch(struct channel *channel, struct msg *user, uint32_t most)
 {
-    struct link *link = channel->queue.next, *free = channel->free, *next;
+    struct link *first = channel->queue.next, *link = first, *last = NULL;
     struct msg *end = user + most, *at = user;
     user_access_begin();
-    for (; at < end && link != &channel->queue; at++, link = next) {
+    for (; at < end && link != &channel->queue; at++) {
         struct slot *slot = LIST_OWNER(link, struct slot, link);
-        uint64_t word0 = *(const uint64_t *)&slot->message;
-        if (UNLIKELY(!PLAIN_4W(word0) && (slot->caller || MSG_WORD0_CAPS(word0))))
+        const uint64_t *head = (const uint64_t *)&slot->message;
+        uint64_t *target = (uint64_t *)at;
+        if (LIKELY(PLAIN_4W(head[0]))) {
+            USER_STORE(head[0], &target[0], stop);
+            USER_STORE(head[1], &target[1], stop);
+            PAYLOAD_COPY_OUT_4W(at->words, slot->message.words, stop);
+        } else if (!recv_plain(at, slot, head[0])) {
             break;
-        if (UNLIKELY(!recv_short(at, slot, word0)))
-            break;
+        }
         struct sender *sender = slot->sender;
         if (UNLIKELY(!--sender->used && !sender->capabilities && !sender->badge))
             sender_free(sender);
-        next = link->next;
-        link->next = free;
-        free = link;
+        last = link;
+        link = link->next;
     }
+stop:
     user_access_end();
+    if (!last)
+        return 0;
     uint32_t received = (uint32_t)(at - user);
-    channel->queue.next = link;
-    link->previous = &channel->queue;
-    channel->free = free;
+    queue_drop_until(channel, link);
+    last->next = channel->free;
+    channel->free = first;
     channel->free_count += received;
     return received;
 }

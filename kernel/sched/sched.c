@@ -162,10 +162,11 @@ static void sched_idle(struct cpu *cpu)
 
 static void slice_start(struct cpu *cpu, const struct task *task)
 {
-    bool alone = list_empty(&cpu->runq.queues[task->priority]);
-    cpu->slice_end_ns = alone ? UINT64_MAX : clock_ns() + SLICE_NS;
-    if (!alone)
-        timer_update(cpu);
+    cpu->slice_end_ns = UINT64_MAX;
+    if (!(cpu->runq.ready & 1u << task->priority))
+        return;
+    cpu->slice_end_ns = clock_ns() + SLICE_NS;
+    timer_update(cpu);
 }
 
 /* Entered with an empty stack (sched_dispatch). The loop ends in user mode. */

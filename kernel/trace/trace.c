@@ -1,6 +1,6 @@
 #include "kernel/trace/trace.h"
 #include "kernel/memory/frame.h"
-#include "kernel/sched/task.h"
+#include "kernel/sched/sched.h"
 #include "kernel/x86/platform.h"
 
 struct trace_ring trace_rings[CPU_MAX];
@@ -72,7 +72,7 @@ void trace_init_cpu(struct cpu *cpu, uint32_t packets)
 
 uint64_t *trace_roll(struct trace_ring *ring, uint64_t now_ns)
 {
-    static uint64_t nowhere[TRACE_BURST_WORDS_MAX]; /* before the ring exists */
+    static uint64_t nowhere[TRACE_BURST_WORDS_MAX]; /* before the ring exists: written over and over */
     if (!ring->packets)
         return nowhere;
     struct packet_header *packet = ring_packet(ring, ring->open_sequence);
@@ -85,10 +85,8 @@ uint64_t *trace_roll(struct trace_ring *ring, uint64_t now_ns)
 void trace_record(uint16_t event, uint32_t words, uint64_t a, uint64_t b)
 {
     struct trace_ring *ring = trace_ring_this();
-    uint64_t now = clock_ns();
+    uint64_t now = (uint64_t)((unsigned __int128)(rdtsc() - clock_tsc_start) * clock_mult >> 32);
     uint64_t *cursor = trace_burst(ring, now);
-    if (!ring->packets)
-        return;
     cursor[0] = now << 16 | event;
     cursor[1] = a;
     cursor[2] = b;

@@ -34,18 +34,23 @@ struct ipc_op {
 
 /* Builds a table row; the handler of NET_ATTACH is called handle_NET_ATTACH. A struct empty counts 0 bytes. */
 #define IPC_OP_ENUM(protocol, NAME, number) NAME = PROTO_OP(protocol, number),
-#define IPC_OP_ROW(NAME, request, reply, caps, need_rights)                                                      \
-    {.op = (NAME), .rights = (need_rights), .request_length = sizeof(request), .reply_length = sizeof(reply),    \
-     .cap_count = (caps), .name = #NAME, .handle = handle_##NAME},
+#define IPC_OP_ROW(NAME, request, reply, caps, need_rights) \
+    {.op = (NAME),                                          \
+     .rights = (need_rights),                               \
+     .request_length = sizeof(request),                     \
+     .reply_length = sizeof(reply),                         \
+     .cap_count = (caps),                                   \
+     .name = #NAME,                                         \
+     .handle = handle_##NAME},
 
 struct ipc_server {
     handle_t channel;
     const struct ipc_op *ops;
     size_t op_count;
-    void *context;                                              /* goes to every handler */
-    void (*on_signals)(void *context, uint64_t bits);           /* may be NULL */
-    void (*on_kernel_message)(void *context, struct msg *m);    /* CLOSED, EXIT, FAULT; may be NULL */
-    uint64_t (*on_idle)(void *context);                         /* before each wait: returns the deadline (ns) */
+    void *context;                                           /* goes to every handler */
+    void (*on_signals)(void *context, uint64_t bits);        /* may be NULL */
+    void (*on_kernel_message)(void *context, struct msg *m); /* CLOSED, EXIT, FAULT; may be NULL */
+    uint64_t (*on_idle)(void *context);                      /* before each wait: returns the deadline (ns) */
     /* Called after a wait timed out and after each batch; may be NULL. */
     void (*on_turn)(void *context);
     size_t reply_count; /* the loop's own: answers that go out with the next receive */
@@ -70,9 +75,9 @@ status_t ipc_reply(handle_t channel, struct msg *reply, uint32_t token);
  * error if it failed, else the server's. */
 status_t ipc_call(handle_t channel, uint16_t op, const void *request, size_t request_length, void *reply,
                   size_t reply_length, uint64_t deadline_ns);
-status_t ipc_call_caps(handle_t channel, uint16_t op, const void *request, size_t request_length,
-                       const handle_t *caps, size_t cap_count, uint32_t copy_mask, void *reply, size_t reply_length,
-                       handle_t *reply_caps, size_t reply_cap_max, uint64_t deadline_ns);
+status_t ipc_call_caps(handle_t channel, uint16_t op, const void *request, size_t request_length, const handle_t *caps,
+                       size_t cap_count, uint32_t copy_mask, void *reply, size_t reply_length, handle_t *reply_caps,
+                       size_t reply_cap_max, uint64_t deadline_ns);
 
 /* Looks a service up through init and waits for it: the handle, or an ERR_ value. */
 result_t service_connect(const char *name, uint64_t deadline_ns);

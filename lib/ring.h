@@ -19,10 +19,10 @@
 
 struct ring_view {
     struct ring_control *control;
-    uint8_t *data;    /* size * unit bytes */
-    uint32_t size;    /* in units, a power of two */
-    uint32_t unit;    /* bytes of a unit */
-    uint32_t own;     /* private copy of our index: produced (producer) or consumed (consumer) */
+    uint8_t *data; /* size * unit bytes */
+    uint32_t size; /* in units, a power of two */
+    uint32_t unit; /* bytes of a unit */
+    uint32_t own;  /* private copy of our index: produced (producer) or consumed (consumer) */
     uint32_t own_published;
 };
 
@@ -33,10 +33,10 @@ void ring_view_init(struct ring_view *ring, struct ring_control *control, void *
 uint32_t ring_room(struct ring_view *ring); /* free units, 0..size; also when the peer's index lies */
 /* Longest run of contiguous room; *at is where to write. Nothing is visible to the peer before ring_produce. */
 uint32_t ring_room_span(struct ring_view *ring, void **at);
-void ring_produce(struct ring_view *ring, uint32_t units);              /* advance the private index */
-bool ring_publish_produced(struct ring_view *ring);                     /* publish; true: the consumer sleeps, ring it */
+void ring_produce(struct ring_view *ring, uint32_t units); /* advance the private index */
+bool ring_publish_produced(struct ring_view *ring);        /* publish; true: the consumer sleeps, ring it */
 uint32_t ring_write(struct ring_view *ring, const void *units, uint32_t count); /* copies what fits; returns count */
-bool ring_producer_sleep(struct ring_view *ring);                       /* true: still full, may wait now */
+bool ring_producer_sleep(struct ring_view *ring);                               /* true: still full, may wait now */
 
 /* Consumer */
 uint32_t ring_filled(struct ring_view *ring); /* units to read, 0..size */

@@ -12,7 +12,7 @@
     X("ip", 1, "netsrv", "static address/prefix,gateway[,dns=address] instead of DHCP")             \
     X("nopoll", 0, "netsrv", "halt at once when idle instead of after a short poll")                \
     X("bench", 0, "init", "start the instruction-count benchmark task (test image only)")           \
-    X("crashtest", 1, "init", "name of a service that faults on purpose after its start (test)")
+    X("crashtest", 1, "init", "name of a service that init kills once, 500 ms after it is ready (test)")
 
 static inline bool boot_word_is(const char *word, size_t length, const char *name)
 {

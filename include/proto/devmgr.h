@@ -2,13 +2,13 @@
 #pragma once
 #include <proto/protocol.h>
 
-#define DEVMGR_OPS(X)                                                                              \
-    X(DEVMGR_LIST, 1, struct devmgr_list, struct devmgr_device_list, 0, SERVICE_READ)              \
-    X(DEVMGR_CLAIM, 2, struct devmgr_claim, struct devmgr_claimed, 0, SERVICE_ATTACH)              \
-    X(DEVMGR_BAR, 3, struct devmgr_bar, struct devmgr_bar_reply, 0, SERVICE_ATTACH)                \
-    X(DEVMGR_IRQ, 4, struct devmgr_irq, struct devmgr_irq_reply, 0, SERVICE_ATTACH)                \
-    X(DEVMGR_CONFIG_READ, 5, struct devmgr_config, struct devmgr_config_value, 0, SERVICE_ATTACH)  \
-    X(DEVMGR_ENABLE, 6, struct devmgr_enable, struct empty, 0, SERVICE_ATTACH)                     \
+#define DEVMGR_OPS(X)                                                                             \
+    X(DEVMGR_LIST, 1, struct devmgr_list, struct devmgr_device_list, 0, SERVICE_READ)             \
+    X(DEVMGR_CLAIM, 2, struct devmgr_claim, struct devmgr_claimed, 0, SERVICE_ATTACH)             \
+    X(DEVMGR_BAR, 3, struct devmgr_bar, struct devmgr_bar_reply, 0, SERVICE_ATTACH)               \
+    X(DEVMGR_IRQ, 4, struct devmgr_irq, struct devmgr_irq_reply, 0, SERVICE_ATTACH)               \
+    X(DEVMGR_CONFIG_READ, 5, struct devmgr_config, struct devmgr_config_value, 0, SERVICE_ATTACH) \
+    X(DEVMGR_ENABLE, 6, struct devmgr_enable, struct empty, 0, SERVICE_ATTACH)                    \
     X(DEVMGR_RELEASE, 7, struct devmgr_enable, struct empty, 0, SERVICE_ATTACH)
 
 /* Service rights of devmgr's own: the class of devices that the capability may claim. init's manifest gives a driver

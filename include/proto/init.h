@@ -4,13 +4,13 @@
 #include <proto/protocol.h>
 
 /* X(NAME, number, request, reply, caps in, rights) */
-#define INIT_OPS(X)                                                                                \
-    X(INIT_CONNECT, 1, struct init_connect, struct init_connected, 0, 0)                           \
-    X(INIT_READY, 2, struct init_ready, struct empty, 1, 0)                                        \
-    X(INIT_SERVICES, 3, struct init_services, struct init_service_list, 0, SERVICE_READ)           \
-    X(INIT_RESTART, 4, struct init_name, struct empty, 0, SERVICE_ADMIN)                           \
-    X(INIT_STOP, 5, struct init_name, struct empty, 0, SERVICE_ADMIN)                              \
-    X(INIT_START, 6, struct init_name, struct empty, 0, SERVICE_ADMIN)                             \
+#define INIT_OPS(X)                                                                      \
+    X(INIT_CONNECT, 1, struct init_connect, struct init_connected, 0, 0)                 \
+    X(INIT_READY, 2, struct init_ready, struct empty, 1, 0)                              \
+    X(INIT_SERVICES, 3, struct init_services, struct init_service_list, 0, SERVICE_READ) \
+    X(INIT_RESTART, 4, struct init_name, struct empty, 0, SERVICE_ADMIN)                 \
+    X(INIT_STOP, 5, struct init_name, struct empty, 0, SERVICE_ADMIN)                    \
+    X(INIT_START, 6, struct init_name, struct empty, 0, SERVICE_ADMIN)                   \
     X(INIT_SESSION, 7, struct init_session, struct empty, 0, SERVICE_ATTACH)
 
 struct init_name {

@@ -28,7 +28,8 @@ struct task_info {
     uint32_t id; /* unique since boot; never used again */
     uint32_t state, priority, cpu;
     uint64_t cpu_time_ns, started_ns;
-    uint32_t quota_pages, used_pages; /* used: everything charged to it, page tables and kernel objects included */
+    uint32_t quota_pages, used_pages; /* used: everything charged to it, page tables and kernel
+                                         objects included, quotas given on to other tasks not */
     uint32_t capabilities, switches;
     uint64_t syscalls;
     char name[TASK_NAME_MAX];

@@ -16,8 +16,10 @@ struct account *account_create(struct account *parent, uint64_t limit_bytes)
         return NULL;
     }
     *account = (struct account){.limit_bytes = limit_bytes, .refs = 1, .parent = parent};
-    if (parent)
+    if (parent) {
         account_ref(parent);
+        parent->lent_bytes += limit_bytes;
+    }
     return account;
 }
 
@@ -31,8 +33,10 @@ void account_unref(struct account *account)
 {
     while (account && --account->refs == 0) {
         struct account *parent = account->parent;
-        if (parent)
+        if (parent) {
             account_release(parent, account->limit_bytes);
+            parent->lent_bytes -= account->limit_bytes;
+        }
         slab_free(&account_cache, account);
         account = parent;
     }

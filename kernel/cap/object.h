@@ -13,6 +13,7 @@
 
 struct account {
     uint64_t limit_bytes, used_bytes; /* used <= limit; a child's whole limit counts as used here */
+    uint64_t lent_bytes;              /* of used: the limits of children */
     uint32_t refs;                    /* the task and each charged object */
     struct account *parent;           /* where the limit came from; NULL for the first */
 };

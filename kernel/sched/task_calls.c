@@ -142,7 +142,7 @@ void task_describe(const struct task *task, struct task_info *info)
         .id = task_id(task), .state = task->state, .priority = task->priority, .cpu = task->cpu,
         .cpu_time_ns = (uint64_t)((unsigned __int128)ticks * clock_mult >> 32), .started_ns = task->started_ns,
         .quota_pages = (uint32_t)(task->account->limit_bytes / PAGE_SIZE),
-        .used_pages = (uint32_t)((task->account->used_bytes + PAGE_SIZE - 1) / PAGE_SIZE),
+        .used_pages = (uint32_t)((task->account->used_bytes - task->account->lent_bytes + PAGE_SIZE - 1) / PAGE_SIZE),
         .capabilities = task->table.count, .switches = task->switches, .syscalls = task->syscalls};
     __builtin_memcpy(info->name, task->name, TASK_NAME_MAX);
 }

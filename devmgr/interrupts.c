@@ -102,7 +102,7 @@ static status_t try_line(struct attempt *a)
     if (irq < 0)
         return (status_t)irq;
     a->irq = (handle_t)irq;
-    pci_line_allow(a->d->bus.ops, device, true);
+    pci_line_allow(a->d->bus.ops, device);
     return OK;
 }
 

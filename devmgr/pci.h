@@ -64,7 +64,8 @@ bool pci_is_bridge(const struct pci_device *device);
 void pci_read_capabilities(const struct pci_config_ops *ops, struct pci_device *device);
 
 /* pci_bars.c */
-void pci_size_bars(const struct pci_config_ops *ops, struct pci_device *device); /* once; decoding is off meanwhile */
+/* Once; decoding is off meanwhile. An MSI-X capability whose table is not inside its BAR is forgotten. */
+void pci_size_bars(const struct pci_config_ops *ops, struct pci_device *device);
 /* The part of a memory BAR that a driver may have: all of it but the pages of the MSI-X table and PBA. Where these lie in
  * the midst, the larger part. */
 struct pci_bar_part {
@@ -72,8 +73,6 @@ struct pci_bar_part {
     uint64_t hole_first_page, hole_pages; /* hole_pages 0: nothing was left out */
 };
 struct pci_bar_part pci_bar_part(const struct pci_device *device, unsigned bar);
-/* Does the MSI-X table lie inside its BAR? If not the capability is forgotten. Call after sizing. */
-void pci_check_msix(struct pci_device *device);
 /* Is there a device other than `except` with a BAR inside this page? (A BAR smaller than a page shares it.) */
 bool pci_page_shared(const struct pci_bus *bus, const struct pci_device *except, uint64_t page);
 
@@ -83,7 +82,7 @@ bool pci_reset_start(const struct pci_config_ops *ops, struct pci_device *device
 #define PCI_RESET_NS 100000000ull                                                   /* PCIe §6.6.2 */
 void pci_reset_finish(const struct pci_config_ops *ops, struct pci_device *device); /* BARs back, decoding on */
 void pci_enable(const struct pci_config_ops *ops, const struct pci_device *device); /* decoding and bus mastering */
-void pci_line_allow(const struct pci_config_ops *ops, const struct pci_device *device, bool allow);
+void pci_line_allow(const struct pci_config_ops *ops, const struct pci_device *device);
 void pci_msi_set(const struct pci_config_ops *ops, const struct pci_device *device, uint64_t address, uint32_t data);
 void pci_msix_set(const struct pci_config_ops *ops, const struct pci_device *device, bool enable);
 

@@ -76,6 +76,20 @@ static void size_all(const struct pci_config_ops *ops, struct pci_device *device
     ops->write(ops->context, device->bus_id, PCI_COMMAND, 2, command);
 }
 
+static bool lies_inside(const struct pci_bar *bar, uint64_t offset, uint64_t bytes)
+{
+    return !bar->port && offset <= bar->size && bytes <= bar->size - offset;
+}
+
+static void check_msix(struct pci_device *device)
+{
+    const struct pci_msix *m = &device->msix;
+    uint64_t pba_bytes = (uint64_t)(m->vectors + 63) / 64 * 8; /* §6.8.2.10 */
+    if (m->offset && (!lies_inside(&device->bars[m->table_bar], m->table_offset, m->vectors * PCI_MSIX_ENTRY) ||
+                      !lies_inside(&device->bars[m->pba_bar], m->pba_offset, pba_bytes)))
+        device->msix = (struct pci_msix){0};
+}
+
 void pci_size_bars(const struct pci_config_ops *ops, struct pci_device *device)
 {
     if (device->sized)
@@ -83,21 +97,7 @@ void pci_size_bars(const struct pci_config_ops *ops, struct pci_device *device)
     device->sized = true;
     if ((device->header_type & 0x7f) == 0) /* others have registers of another meaning there */
         size_all(ops, device);
-    pci_check_msix(device);
-}
-
-static bool lies_inside(const struct pci_bar *bar, uint64_t offset, uint64_t bytes)
-{
-    return !bar->port && offset <= bar->size && bytes <= bar->size - offset;
-}
-
-void pci_check_msix(struct pci_device *device)
-{
-    const struct pci_msix *m = &device->msix;
-    uint64_t pba_bytes = (uint64_t)(m->vectors + 63) / 64 * 8; /* §6.8.2.10 */
-    if (m->offset && (!lies_inside(&device->bars[m->table_bar], m->table_offset, m->vectors * PCI_MSIX_ENTRY) ||
-                      !lies_inside(&device->bars[m->pba_bar], m->pba_offset, pba_bytes)))
-        device->msix = (struct pci_msix){0};
+    check_msix(device);
 }
 
 /* ---- what a driver may map ---- */

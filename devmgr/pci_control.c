@@ -76,9 +76,9 @@ void pci_enable(const struct pci_config_ops *ops, const struct pci_device *devic
     change(ops, device, PCI_COMMAND, 0, decoding(device) | PCI_COMMAND_MASTER);
 }
 
-void pci_line_allow(const struct pci_config_ops *ops, const struct pci_device *device, bool allow)
+void pci_line_allow(const struct pci_config_ops *ops, const struct pci_device *device)
 {
-    change(ops, device, PCI_COMMAND, PCI_COMMAND_NO_LINE, allow ? 0 : PCI_COMMAND_NO_LINE);
+    change(ops, device, PCI_COMMAND, PCI_COMMAND_NO_LINE, 0);
 }
 
 /* §6.8.1: one message. The data register's place depends on the address's width. */

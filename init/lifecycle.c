@@ -142,17 +142,15 @@ void service_went_ready(struct init *init, struct service *s)
 
 /* ---- orders ---- */
 
-void service_order_stop(struct init *init, struct service *s)
+void service_order_stop(struct service *s)
 {
-    (void)init;
     log_info("%s: stopped by order", s->entry->name);
     kill_task(s);
     supervise_stop(&s->run);
 }
 
-void service_order_restart(struct init *init, struct service *s)
+void service_order_restart(struct service *s)
 {
-    (void)init;
     log_info("%s: started by order", s->entry->name);
     kill_task(s);
     supervise_start_now(&s->run, clock_now());

@@ -148,7 +148,7 @@ static status_t handle_INIT_RESTART(void *server, struct msg *request, struct ms
     (void)reply;
     if (!s)
         return ERR_NOT_FOUND;
-    service_order_restart(server, s);
+    service_order_restart(s);
     return OK;
 }
 
@@ -160,7 +160,7 @@ static status_t handle_INIT_STOP(void *server, struct msg *request, struct msg *
         return ERR_NOT_FOUND;
     if (s->run.state == SERVICE_STOPPED)
         return ERR_BAD_STATE;
-    service_order_stop(server, s);
+    service_order_stop(s);
     return OK;
 }
 
@@ -172,7 +172,7 @@ static status_t handle_INIT_START(void *server, struct msg *request, struct msg 
         return ERR_NOT_FOUND;
     if (supervise_alive(&s->run))
         return ERR_BAD_STATE;
-    service_order_restart(server, s);
+    service_order_restart(s);
     return OK;
 }
 

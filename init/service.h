@@ -40,8 +40,8 @@ status_t service_spawn(struct init *init, struct service *s) MUST_CHECK;
 /* lifecycle.c */
 void service_start(struct init *init, struct service *s);
 void service_went_ready(struct init *init, struct service *s);
-void service_order_stop(struct init *init, struct service *s);
-void service_order_restart(struct init *init, struct service *s);
+void service_order_stop(struct service *s);
+void service_order_restart(struct service *s);
 void service_message(struct init *init, const struct msg *m); /* EXIT and FAULT */
 void services_turn(struct init *init);                        /* starts what is due */
 uint64_t services_due(const struct init *init);

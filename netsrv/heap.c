@@ -114,6 +114,11 @@ size_t heap_used(void)
     return heap.used;
 }
 
+size_t heap_grown(void)
+{
+    return heap.grown;
+}
+
 size_t heap_limit(void)
 {
     return heap.limit;

@@ -15,4 +15,5 @@ void *heap_alloc(size_t bytes);
 void *heap_calloc(size_t count, size_t bytes);
 void heap_free(void *object);
 size_t heap_used(void);  /* bytes in objects that are out */
+size_t heap_grown(void); /* bytes taken so far */
 size_t heap_limit(void); /* bytes */

@@ -70,8 +70,12 @@ void listener_add(struct client *client, const struct net_command *command)
 {
     struct listener *listener = find_free();
     uint16_t port = (uint16_t)command->value;
-    if (!listener)
+    if (!listener) {
+        struct net_event event = {.code = NET_EVENT_LISTEN_FAILED, .status = ERR_TABLE_FULL, .value = port,
+                                  .cookie = command->cookie};
+        client_post(client, &event);
         return;
+    }
     bool taken = find(port);
     *listener = (struct listener){.client = client, .port = port, .cookie = command->cookie};
     listener->pcb = taken ? NULL : listen_on(port, client->slot_count);

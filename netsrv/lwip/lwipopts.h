@@ -38,6 +38,7 @@
 #define LWIP_NETIF_HWADDRHINT 1
 #define LWIP_NETIF_STATUS_CALLBACK 1
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+#define IPV6_FRAG_COPYHEADER 1 /* its bookkeeping does not fit into a fragment header with 64-bit pointers */
 #define IP_REASS_MAX_PBUFS 24
 #define MEMP_NUM_REASSDATA 8
 

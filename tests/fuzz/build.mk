@@ -4,3 +4,8 @@ fuzz_tar_SRCS          := tests/fuzz/fuzz_tar.c init/tar.c
 fuzz_elf_SRCS          := tests/fuzz/fuzz_elf.c init/elf.c
 fuzz_ipc_dispatch_SRCS := tests/fuzz/fuzz_ipc_dispatch.c lib/ipc_dispatch.c
 fuzz_pci_SRCS          := tests/fuzz/fuzz_pci.c $(addprefix devmgr/,pci_scan.c pci_caps.c pci_bars.c pci_control.c pci_class.c)
+
+# netsrv: what a client may write into its region
+FUZZERS += fuzz_net_command
+fuzz_net_command_SRCS   = tests/fuzz/fuzz_net_command.c $(NETSRV_HOST_SRCS)
+fuzz_net_command_CFLAGS = $(NETSRV_HOST_CFLAGS)

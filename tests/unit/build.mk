@@ -17,3 +17,15 @@ test_tar_SRCS          := tests/unit/test_tar.c init/tar.c
 test_elf_SRCS          := tests/unit/test_elf.c init/elf.c
 test_supervise_SRCS    := tests/unit/test_supervise.c init/supervise.c
 test_pci_SRCS          := tests/unit/test_pci.c $(addprefix devmgr/,pci_scan.c pci_caps.c pci_bars.c pci_control.c pci_class.c)
+
+# netsrv and its driver; net_host.h puts system calls for the host in front of their sources
+UNIT_TESTS += test_virtqueue test_checksum test_net_region test_netsrv
+test_virtqueue_SRCS  := tests/unit/test_virtqueue.c drivers/virtio/virtqueue.c
+test_checksum_SRCS   := tests/unit/test_checksum.c netsrv/checksum.c
+test_net_region_SRCS := tests/unit/test_net_region.c netsrv/command.c netsrv/address_parse.c netbench/pattern.c lib/net_layout.c
+NETSRV_HOST_SRCS     := $(addprefix netsrv/,loop.c service.c clients.c slots.c listeners.c events.c command.c interface.c transmit.c dma.c \
+                        heap.c checksum.c port.c address.c address_parse.c) lib/net_client.c lib/net_layout.c lib/ring.c lib/ipc_dispatch.c \
+                        tests/unit/net_host.c $(filter-out %/lwiperf.c %/sntp.c %/mdns.c %/mdns_domain.c %/mdns_out.c,$(lwip_SRCS))
+NETSRV_HOST_CFLAGS   := -include tests/unit/net_host.h -Inetsrv/lwip -isystem build/third_party/lwip/src/include
+test_netsrv_SRCS     := tests/unit/test_netsrv.c $(NETSRV_HOST_SRCS)
+test_netsrv_CFLAGS   := $(NETSRV_HOST_CFLAGS)

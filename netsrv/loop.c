@@ -1,0 +1,111 @@
+/* The turn: see loop.h. */
+#include "netsrv/loop.h"
+
+#include <lib/runtime.h>
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/tcp.h>
+#include <lwip/timeouts.h>
+#include "netsrv/address.h"
+#include "netsrv/connection.h"
+#include "netsrv/interface.h"
+#include "netsrv/port.h"
+
+#define NS_PER_MS 1000000ull
+#define SECOND_LOOK_NS (2 * NS_PER_MS)
+#define LOOKS 2u             /* without traffic, until all is quiet */
+#define QUIET_SLACK_MS 1000u /* without connections lwIP's housekeeping may come so much later */
+
+static struct {
+    bool woken_by_irq, config_changed;
+    unsigned looks_left;
+    uint64_t next_look;
+} self;
+
+void loop_signals(void *context, uint64_t bits)
+{
+    (void)context;
+    self.woken_by_irq |= bits >> IRQ_BIT & 1;
+    self.config_changed |= bits >> CONFIG_IRQ_BIT & 1;
+}
+
+static void handle_interrupts(void)
+{
+    if (self.woken_by_irq)
+        interface_irq();
+    if (self.config_changed) {
+        interface_check_link();
+        interface_second_look(); /* it may have asked for a reset */
+    }
+    self.woken_by_irq = self.config_changed = false;
+}
+
+static bool second_look_due(void)
+{
+    if (!self.looks_left || port_now() < self.next_look)
+        return false;
+    self.looks_left--;
+    self.next_look = port_now() + SECOND_LOOK_NS;
+    return true;
+}
+
+static void note_traffic(void)
+{
+    self.looks_left = LOOKS;
+    self.next_look = port_now() + SECOND_LOOK_NS;
+}
+
+bool loop_turn(void)
+{
+    port_update_time();
+    handle_interrupts();
+    bool traffic = interface_receive() != 0;
+    bool commands = clients_commands();
+    sys_check_timeouts();
+    if (second_look_due())
+        interface_second_look();
+    slots_turn();
+    interface_collect();
+    interface_flush();
+    clients_flush();
+    slots_turn(); /* slots whose CLOSED has just gone out */
+    if (traffic || commands)
+        note_traffic();
+    return traffic || commands;
+}
+
+/* ---- waiting ---- */
+
+static uint64_t timer_deadline(void)
+{
+    uint32_t ms = sys_timeouts_sleeptime();
+    if (ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE)
+        return DEADLINE_NEVER;
+    bool quiet = !tcp_active_pcbs && address_source() != ADDRESS_NONE;
+    if (quiet && ms < QUIET_SLACK_MS)
+        ms = QUIET_SLACK_MS;
+    return port_now() + ms * NS_PER_MS;
+}
+
+static uint64_t next_deadline(void)
+{
+    uint64_t deadline = timer_deadline(), release = clients_deadline();
+    if (interface_busy() && !self.looks_left)
+        note_traffic();
+    if (self.looks_left && self.next_look < deadline)
+        deadline = self.next_look;
+    return release < deadline ? release : deadline;
+}
+
+bool loop_may_wait(uint64_t *deadline_ns)
+{
+    bool device_quiet = !interface_arm();
+    if (!clients_sleep() || !device_quiet)
+        return false;
+    *deadline_ns = next_deadline();
+    return true;
+}
+
+void loop_woken(void)
+{
+    interface_disarm();
+}

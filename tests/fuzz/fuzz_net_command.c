@@ -41,12 +41,13 @@ static void start(void)
 /* A peer that connects, writes, and may reset. */
 static struct tcp_pcb *peer;
 
-static void on_error(void *arg, err_t err)
+static void on_destroy(u8_t id, void *data)
 {
-    (void)arg;
-    (void)err;
+    (void)id;
+    (void)data;
     peer = NULL;
 }
+static const struct tcp_ext_arg_callbacks callbacks = {.destroy = on_destroy};
 
 static void peer_step(uint8_t value)
 {
@@ -56,7 +57,7 @@ static void peer_step(uint8_t value)
         peer = tcp_new_ip_type(IPADDR_TYPE_V4);
         if (!peer)
             return;
-        tcp_err(peer, on_error);
+        tcp_ext_arg_set_callbacks(peer, 0, &callbacks);
         (void)tcp_connect(peer, &to, (u16_t)(1 + value % 4), NULL);
     } else if (value & 1) {
         if (tcp_write(peer, bytes, (u16_t)(value * 3u), TCP_WRITE_FLAG_COPY) == ERR_OK)

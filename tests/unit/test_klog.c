@@ -61,7 +61,8 @@ static void a_short_buffer_is_ended_and_the_length_told(void **state)
     assert_int_equal(ksnprintf(buffer, 1, "%d", 12345), 5);
     assert_int_equal(buffer[0], 0);
     assert_int_equal(ksnprintf(buffer, sizeof(buffer), "%s", nothing), 6);
-    ksnprintf(buffer, sizeof(buffer), cut); /* a format that ends too early */
+    int (*print)(char *, size_t, const char *, ...) = ksnprintf; /* its format is not the compiler's to check */
+    print(buffer, sizeof(buffer), cut);                          /* it ends too early */
     assert_string_equal(buffer, "a");
 }
 

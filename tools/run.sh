@@ -5,8 +5,8 @@
 #   MEM=256          MiB of memory                  CPUS=1        processors
 #   NIC=virtio       or e1000, e1000e               MACHINE=pc    or q35
 #   CONSOLE=2323     host ports, on 127.0.0.1, of the text console,
-#   AGENT=2324       of the agent port
-#   TRACE=2325       and of the trace stream (and the next one)
+#   AGENT=2324       of the agent port and
+#   TRACE=2325       of the trace stream (and the next one): forwarded; this version does not listen there yet
 #   BOOT="..."       boot line                      DISK=file     a raw disk image
 #   QEMU_EXTRA="..." more words for QEMU
 set -eu
@@ -65,9 +65,8 @@ cat <<TEXT
 Booting TRustOs ($MEM MiB, $CPUS CPU, $NIC, $MACHINE). Its serial port is this terminal; Ctrl-A X leaves.
 From another terminal:
     nc 127.0.0.1 $CONSOLE        the console: try status, or help
-    nc -N 127.0.0.1 $AGENT     the agent port (JSON-RPC lines)
-    nc 127.0.0.1 $TRACE        the trace stream
 TEXT
+case " $BOOT " in *" netbench "*) echo "    ports 2307 echo, 2309 discard, 2319 chargen, 2501 iperf" ;; esac
 # shellcheck disable=SC2086
 exec qemu-system-x86_64 -nodefaults -no-user-config -display none -serial mon:stdio \
     -machine "$MACHINE" -cpu max -m "$MEM" -smp "$CPUS" \

@@ -42,6 +42,7 @@ extern syscall_table, trace_mask, trace_syscall_entry, trace_syscall_exit
 extern trap_user, trap_kernel, sched_loop, sched_preempt
 global syscall_entry, task_resume, task_resume_short, sched_dispatch, isr_table, cpu_idle_wait, cpu_idle_resume, preempt_window
 
+section .smap_patch progbits alloc noexec nowrite align=8
 section .text
 
 ; Intel SDM vol. 2 SYSCALL: rcx = user rip, r11 = user rflags; interrupts masked by FMASK.
@@ -64,7 +65,7 @@ syscall_entry:
     mov rbx, rsp                        ; rbx: struct task, kept by the C functions
     mov rsp, [gs:CPU_STACK]
     inc qword [gs:CPU_SYSCALLS]
-    cmp eax, SYS_COUNT
+    cmp rax, SYS_COUNT                  ; all 64 bits: they index the table
     jae .unknown
     test byte [rel trace_mask], TRACE_CLASS_SYSCALL
     jnz .traced
@@ -238,12 +239,21 @@ ISR v
     add rsp, 16                         ; vector, error code
 %endmacro
 
+; A three-byte NOP that cpu_init() turns into CLAC where the CPU has SMAP (user.h)
+%macro SMAP_OFF 0
+%%site: db 0x0f, 0x1f, 0x00
+    [section .smap_patch]
+    dq %%site, 1
+    __?SECT?__
+%endmacro
+
 FRAME_VECTOR equ 15 * 8
 FRAME_CS     equ 18 * 8
 
 isr_common:
     PUSH_REGISTERS
     cld
+    SMAP_OFF                            ; a task may have set AC, and an interrupt gate leaves it
     cmp qword [rsp + FRAME_VECTOR], 2   ; NMI, double fault, machine check: GS may be the user's whatever CS says
     je .paranoid
     cmp qword [rsp + FRAME_VECTOR], 8

@@ -27,7 +27,7 @@ struct sender {
 struct slot {
     struct link link; /* in channel->queue; free: only link.next counts */
     struct sender *sender; /* one-way, while queued */
-    struct task *caller; /* a call: whose slot this is; NULL, always, in a channel's own slots */
+    struct task *caller; /* whose slot this is, from its birth on; NULL, always, in a channel's own slots */
     struct cap *caps[MSG_CAPS_MAX];
     struct msg message;
 };

@@ -46,7 +46,6 @@ struct syscall_result channel_call_slow(uint64_t handle, uint64_t message, uint6
         return syscall_status(status);
     task->call_sequence++;
     slot_stamp(&task->slot, MSG_CALL, cap, reply_token(task));
-    task->slot.caller = task;
     task->wait.msgs = (struct msg *)message;
     cpu_this()->messages++;
     TRACE2(IPC, IpcCall, TRACE_WORD(task_id(task), channel->object.id),

@@ -139,6 +139,8 @@ static bool sched_reap(struct cpu *cpu)
     if (runq_top(&cpu->runq) > (int)task->priority)
         return false;
     list_remove(&task->run_link);
+    if (cpu->current == task) /* its struct goes in a moment */
+        sched_switch_to(cpu, &idle_tasks[cpu->id]);
     if (!task_reap(task, REAP_BUDGET))
         list_push_back(&dying, &task->run_link);
     return true;

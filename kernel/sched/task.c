@@ -57,6 +57,7 @@ static void task_links_init(struct task *task)
     list_init(&task->mappings);
     list_init(&task->report_link);
     list_init(&task->slot.link);
+    task->slot.caller = task;
 }
 
 static status_t task_object_attach(struct task *task)

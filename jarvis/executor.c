@@ -12,7 +12,7 @@ static const char *example(const struct answer *out, enum intent intent)
 
 static void offer(struct answer *out, const struct clause *clause)
 {
-    static const enum intent usual[] = {INTENT_status, INTENT_memory, INTENT_net_status, INTENT_help};
+    static const enum intent usual[] = {INTENT_status, INTENT_memory, INTENT_tasks, INTENT_net_status};
     const enum intent *list = clause->nearest_count ? clause->nearest : usual;
     unsigned count = clause->nearest_count ? clause->nearest_count : 4, shown = 0;
     say(out, "%s", T(out, "You could try: ", "Essayez : "));
@@ -47,8 +47,9 @@ static status_t step_clarify(struct call *call, struct dialogue *dialogue, const
             choice->run ? "" : T(out, " - not in this version", " - pas dans cette version"));
     }
     if (clause->nearest_count)
-        say(out, "%s", T(out, "Answer with a number, or say it in other words.\n",
-                         "Répondez par un numéro, ou dites-le autrement.\n"));
+        say(out, "%s",
+            T(out, "Answer with a number, or say it in other words.\n",
+              "Répondez par un numéro, ou dites-le autrement.\n"));
     return ERR_INVALID;
 }
 
@@ -69,8 +70,9 @@ static status_t step_refused(struct call *call, struct dialogue *dialogue, const
     struct answer *out = call->out;
     (void)dialogue;
     answer_error(out, "no_right",
-                 T(out, "Not allowed: this needs the right %s on %s, which your session does not hold.\n"
-                        "`login TOKEN` makes you operator.",
+                 T(out,
+                   "Not allowed: this needs the right %s on %s, which your session does not hold.\n"
+                   "`login TOKEN` makes you operator.",
                    "Pas autorisé : il faut le droit %s sur %s, que votre session n'a pas.\n"
                    "`login JETON` fait de vous un opérateur (operator)."),
                  right_name(tool->cap, tool->right), cap_kind_name(tool->cap, out->language));
@@ -83,7 +85,8 @@ static status_t step_later(struct call *call, struct dialogue *dialogue, const s
     (void)dialogue;
     answer_error(out, "not_in_this_version",
                  T(out, "I understood (%s), but this version cannot do it yet.",
-                   "J'ai compris (%s), mais cette version ne sait pas encore le faire."), tool->title[out->language]);
+                   "J'ai compris (%s), mais cette version ne sait pas encore le faire."),
+                 tool->title[out->language]);
     return ERR_NOT_SUPPORTED;
 }
 
@@ -94,8 +97,9 @@ static status_t step_do(struct call *call, struct dialogue *dialogue, const stru
 }
 
 static status_t (*const steps[])(struct call *call, struct dialogue *dialogue, const struct tool *tool) = {
-    [STEP_DO] = step_do,           [STEP_UNKNOWN] = step_unknown, [STEP_CLARIFY] = step_clarify,
-    [STEP_ARGUMENT] = step_argument, [STEP_REFUSED] = step_refused, [STEP_LATER] = step_later,
+    [STEP_DO] = step_do,           [STEP_UNKNOWN] = step_unknown,
+    [STEP_CLARIFY] = step_clarify, [STEP_ARGUMENT] = step_argument,
+    [STEP_REFUSED] = step_refused, [STEP_LATER] = step_later,
 };
 
 /* ---- the steps ---- */
@@ -168,7 +172,8 @@ static void take_up(struct request *request, struct dialogue *dialogue, const ch
         *clause = (struct clause){.intent = dialogue->choices[number - 1]};
         request->count = 1;
         request->language = dialogue->language;
-    } else if (dialogue->asked && request->count == 1 && clause->intent == INTENT_services_list && clause->slot_count == 1) {
+    } else if (dialogue->asked && request->count == 1 && clause->intent == INTENT_services_list &&
+               clause->slot_count == 1) {
         clause->intent = dialogue->asked;
         clause->slots[0].id = tools[dialogue->asked].needs_slot;
         request->language = dialogue->language;
@@ -200,8 +205,10 @@ uint32_t execute_line(const char *text, size_t length, struct dialogue *dialogue
         take_up(&request, dialogue, text, length);
     dialogue->language = out->language = request.language;
     if (request.too_long && !parse)
-        answer_error(out, "too_long", T(out, "That is too long for me: %u words at most.", "C'est trop long pour moi : %u mots au plus."),
-                     WORDS_MAX);
+        answer_error(
+            out, "too_long",
+            T(out, "That is too long for me: %u words at most.", "C'est trop long pour moi : %u mots au plus."),
+            WORDS_MAX);
     else if (parse)
         request_show(&request, out);
     else if (plan) {

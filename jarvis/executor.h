@@ -8,8 +8,8 @@
 struct dialogue {
     enum language language; /* of the last line that told one */
     uint8_t choice_count;
-    enum intent choices[4];  /* offered with numbers; the next line may be a number */
-    enum intent asked;       /* a needed argument was asked for; INTENT_unknown: none */
+    enum intent choices[4]; /* offered with numbers; the next line may be a number */
+    enum intent asked;      /* a needed argument was asked for; INTENT_unknown: none */
 };
 
 /* Returns the console action that goes with the answer. */

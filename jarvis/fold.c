@@ -37,9 +37,8 @@ static size_t fold_three(const char *text, char out[2], size_t *folded)
     static const struct {
         const char *bytes;
         char letter;
-    } known[] = {{"\xe2\x80\x98", '\''}, {"\xe2\x80\x99", '\''}, {"\xe2\x80\x9c", '"'},
-                 {"\xe2\x80\x9d", '"'},  {"\xe2\x80\xaf", ' '},  {"\xe2\x80\x93", '-'},
-                 {"\xe2\x80\x94", '-'}};
+    } known[] = {{"\xe2\x80\x98", '\''}, {"\xe2\x80\x99", '\''}, {"\xe2\x80\x9c", '"'}, {"\xe2\x80\x9d", '"'},
+                 {"\xe2\x80\xaf", ' '},  {"\xe2\x80\x93", '-'},  {"\xe2\x80\x94", '-'}};
     *folded = 1;
     out[0] = 1;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)

@@ -8,11 +8,15 @@
 #define C5(a, ...) C_##a, C4(__VA_ARGS__)
 #define C6(a, ...) C_##a, C5(__VA_ARGS__)
 #define PICK(a, b, c, d, e, f, name, ...) name
-#define LIST(...) {PICK(__VA_ARGS__, C6, C5, C4, C3, C2, C1, )(__VA_ARGS__)}
+#define LIST(...)                                                \
+    {                                                            \
+        PICK(__VA_ARGS__, C6, C5, C4, C3, C2, C1, )(__VA_ARGS__) \
+    }
 #define R(name, ...) {.intent = INTENT_##name, .need = LIST(__VA_ARGS__)},
 #define RB(name, extra, ...) {.intent = INTENT_##name, .bonus = (extra), .need = LIST(__VA_ARGS__)},
 #define RN(name, forbidden, ...) {.intent = INTENT_##name, .need = LIST(__VA_ARGS__), .never = LIST forbidden},
 
+/* clang-format off */
 static const struct rule rules[] = {
     /* the system as a whole */
     R(status, STATE) R(status, STATE, MACHINE) R(status, UPTIME) R(status, HOWLONG, UP) R(status, HOWLONG, RUNNING)
@@ -42,7 +46,7 @@ static const struct rule rules[] = {
     R(services_list, STATE, SERVICE_NAME) R(services_list, ALIVE, SERVICE_NAME) R(services_list, UP, SERVICE_NAME)
     R(services_list, OKAY, SERVICE_NAME) R(services_list, CRASHED, SERVICE_NAME) R(services_list, CRASHED)
     R(services_list, RESTARTED, SERVICE_NAME) R(services_list, SERVICE, RUNNING) R(services_list, CRASHED, SERVICE)
-    R(services_list, HOW, SERVICE_NAME) R(services_list, PROBLEM, SERVICE_NAME) R(services_list, SERVICE, SERVICE_NAME)
+    R(services_list, HOW, SERVICE_NAME) R(services_list, HOW, DO, SERVICE_NAME) R(services_list, PROBLEM, SERVICE_NAME) R(services_list, SERVICE, SERVICE_NAME)
     R(services_list, STATE, SERVICE) R(services_list, RESTARTED, SERVICE) R(services_list, SERVICE, OKAY)
     R(services_list, SERVICE, STATE, SERVICE_NAME) R(services_list, HOWLONG, SERVICE_NAME) R(services_list, SERVICE, PROBLEM)
     RN(service_restart, (HOWOFTEN, WHEN), RESTART, SERVICE_NAME) R(service_restart, REBOOT, SERVICE_NAME)
@@ -127,14 +131,16 @@ static const struct rule rules[] = {
     /* outside */
     RB(unknown, 6, WEATHER) RB(unknown, 6, FIREWALL) RB(unknown, 4, OTHER_ACT) R(unknown, SET, CLOCK) R(unknown, SET)
 };
+/* clang-format on */
 #define RULES (sizeof rules / sizeof rules[0])
 
-#define NETWORK_WORDS                                                                                               \
+#define NETWORK_WORDS \
     C_NETWORK, C_IP, C_ADDRESS, C_GATEWAY, C_NETMASK, C_MAC, C_LINK, C_DNS, C_HOSTNAME, C_DHCP, C_IPV6, C_NAME
 #define FILE_WORDS C_FILE, C_FOLDER, C_PATH, C_QUOTED, C_DISK, C_SPACE, C_NUMBER, C_HOST_VALUE, C_LINE, C_ALL, C_LAST
 
 /* What may stand beside an intent's own words without making it less likely. */
 #define ALSO_MAX 28
+/* clang-format off */
 static const uint8_t also[INTENT_COUNT][ALSO_MAX] = {
     [INTENT_status] = {C_MACHINE, C_ALL, C_KERNEL, C_PROBLEM, C_OKAY, C_RUNNING, C_UP, C_CLOCK, C_STATE, C_DETAIL, C_VERSION,
                        C_UPTIME, C_BOOT, C_CPU, C_LOAD, C_BUSY, C_START, C_LAST, C_TOTAL, C_CONNECTED},
@@ -196,6 +202,7 @@ static const uint8_t also[INTENT_COUNT][ALSO_MAX] = {
     [INTENT_clarify] = {C_LEFT, C_FREE, C_USED, C_TOTAL, C_ALL, C_NUMBER},
     [INTENT_unknown] = {C_ALL, C_MACHINE, C_QUOTED, C_NUMBER, C_WEATHER, C_FILE},
 };
+/* clang-format on */
 
 static const int gain[] = {[FUNCTION] = 1, [QUESTION] = 1, [VIEW] = 1, [TRAIT] = 3, [DATA] = 2, [THING] = 4, [ACT] = 6};
 static const int loss[] = {[FUNCTION] = 0, [QUESTION] = 0, [VIEW] = 0, [TRAIT] = 1, [DATA] = 1, [THING] = 3, [ACT] = 6};
@@ -261,10 +268,14 @@ static const struct {
     uint8_t concept;
     uint8_t intents[4];
 } choices[] = {
-    {C_RESTART, {INTENT_service_restart, INTENT_reboot}}, {C_STOP, {INTENT_service_stop, INTENT_poweroff, INTENT_close_connection}},
-    {C_START, {INTENT_service_start, INTENT_trace_start}}, {C_TRACE, {INTENT_trace_dump, INTENT_trace_stats}},
-    {C_OPEN, {INTENT_open_port, INTENT_connections}},      {C_SPACE, {INTENT_memory, INTENT_fs_usage}},
-    {C_LEFT, {INTENT_memory, INTENT_fs_usage}},            {C_USED, {INTENT_memory, INTENT_top, INTENT_fs_usage}},
+    {C_RESTART, {INTENT_service_restart, INTENT_reboot}},
+    {C_STOP, {INTENT_service_stop, INTENT_poweroff, INTENT_close_connection}},
+    {C_START, {INTENT_service_start, INTENT_trace_start}},
+    {C_TRACE, {INTENT_trace_dump, INTENT_trace_stats}},
+    {C_OPEN, {INTENT_open_port, INTENT_connections}},
+    {C_SPACE, {INTENT_memory, INTENT_fs_usage}},
+    {C_LEFT, {INTENT_memory, INTENT_fs_usage}},
+    {C_USED, {INTENT_memory, INTENT_top, INTENT_fs_usage}},
 };
 
 unsigned grammar_choices(const struct concept_set *set, enum intent *intents, unsigned count)

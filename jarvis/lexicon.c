@@ -101,8 +101,7 @@ static const struct lexicon_row *find_in(unsigned lexicon, const char *const *wo
     return best;
 }
 
-const struct lexicon_row *lexicon_find(const char *const *words, unsigned count, enum language language,
-                                       unsigned *used)
+const struct lexicon_row *lexicon_find(const char *const *words, unsigned count, enum language language, unsigned *used)
 {
     const unsigned order[] = {language, NAMES, language == LANGUAGE_EN ? LANGUAGE_FR : LANGUAGE_EN};
     *used = 0;

@@ -2,6 +2,7 @@
 #include "jarvis/lexicon.h"
 #include "jarvis/lexicon_data.h"
 
+/* clang-format off */
 static const struct lexicon_row rows[] = {
     W(NONE, "the") W(NONE, "a") W(NONE, "an") W(NONE, "of") W(NONE, "to") W(NONE, "in") W(NONE, "on") W(NONE, "at")
     W(NONE, "for") W(NONE, "with") W(NONE, "this") W(NONE, "that") W(NONE, "these") W(NONE, "those") W(NONE, "it")
@@ -185,5 +186,6 @@ static const struct lexicon_row rows[] = {
     W(LIST_FILES, "ls")
     W(SHOW, "dump") W(SHOW, "dumps")
 };
+/* clang-format on */
 
 const struct lexicon lexicon_en = {rows, sizeof rows / sizeof rows[0]};

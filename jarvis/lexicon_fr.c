@@ -2,6 +2,7 @@
 #include "jarvis/lexicon.h"
 #include "jarvis/lexicon_data.h"
 
+/* clang-format off */
 static const struct lexicon_row rows[] = {
     W(NONE, "le") W(NONE, "la") W(NONE, "les") W(NONE, "l") W(NONE, "un") W(NONE, "une") W(NONE, "des") W(NONE, "de")
     W(NONE, "du") W(NONE, "d") W(NONE, "au") W(NONE, "aux") W(NONE, "a") W(NONE, "en") W(NONE, "dans") W(NONE, "sur")
@@ -172,5 +173,6 @@ static const struct lexicon_row rows[] = {
     W(OTHER_ACT, "traduis") W(OTHER_ACT, "achete") W(OTHER_ACT, "fabrique") W(OTHER_ACT, "dessine") W(OTHER_ACT, "mets a jour")
     W(OTHER_ACT, "fais moi")
 };
+/* clang-format on */
 
 const struct lexicon lexicon_fr = {rows, sizeof rows / sizeof rows[0]};

@@ -5,6 +5,7 @@
 const uint32_t time_unit_seconds[] = {1, 60, 3600, 86400, 604800};
 const uint16_t port_name_ports[] = {21, 22, 23, 80, 443};
 
+/* clang-format off */
 static const struct lexicon_row rows[] = {
     W(SERVICE_NAME, "init") W(SERVICE_NAME, "devmgr") W(SERVICE_NAME, "netsrv") W(SERVICE_NAME, "fssrv")
     W(SERVICE_NAME, "jarvis") W(SERVICE_NAME, "rconsole") W(SERVICE_NAME, "netbench")
@@ -17,5 +18,6 @@ static const struct lexicon_row rows[] = {
     V(TIME_UNIT, 3, "days") V(TIME_UNIT, 3, "jour") V(TIME_UNIT, 3, "jours") V(TIME_UNIT, 4, "week")
     V(TIME_UNIT, 4, "weeks") V(TIME_UNIT, 4, "semaine") V(TIME_UNIT, 4, "semaines")
 };
+/* clang-format on */
 
 const struct lexicon lexicon_names = {rows, sizeof rows / sizeof rows[0]};

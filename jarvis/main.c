@@ -2,8 +2,8 @@
 #include "jarvis/session.h"
 #include <string.h>
 
-#define QUEUE 256            /* a request, ROOM, AUTHORITY, OPEN and CLOSE of each session at once */
-#define RETRY_NS 5000000ull  /* when rconsole's queue was full */
+#define QUEUE 256           /* a request, ROOM, AUTHORITY, OPEN and CLOSE of each session at once */
+#define RETRY_NS 5000000ull /* when rconsole's queue was full */
 
 #define X(NAME, number, request, reply, caps, rights) IPC_OP_ENUM(PROTO_JARVIS, NAME, number)
 enum { JARVIS_OPS(X) };
@@ -84,8 +84,12 @@ static void on_turn(void *context)
 }
 
 static struct sessions sessions;
-static struct ipc_server server = {.ops = ops, .op_count = sizeof ops / sizeof ops[0], .context = &sessions,
-                                   .on_kernel_message = on_kernel_message, .on_idle = on_idle, .on_turn = on_turn};
+static struct ipc_server server = {.ops = ops,
+                                   .op_count = sizeof ops / sizeof ops[0],
+                                   .context = &sessions,
+                                   .on_kernel_message = on_kernel_message,
+                                   .on_idle = on_idle,
+                                   .on_turn = on_turn};
 
 int main(void)
 {

@@ -119,9 +119,9 @@ static void read_intent(struct request *request, struct clause *clause, struct c
 /* The word that says what exactly is asked, for the first sentence of the answer. */
 static uint8_t read_focus(const struct concept_set *set)
 {
-    static const uint8_t order[] = {C_GATEWAY, C_NETMASK, C_MAC,     C_DNS,    C_IPV6, C_HOSTNAME, C_DHCP, C_LINK,
-                                    C_ONLINE,  C_IP,      C_VERSION, C_UPTIME, C_HOWLONG, C_HOWMANY, C_FREE, C_LEFT,
-                                    C_TOTAL,   C_USED,    C_PRIORITY, C_NAME};
+    static const uint8_t order[] = {C_GATEWAY, C_NETMASK, C_MAC,   C_DNS,     C_IPV6,     C_HOSTNAME, C_DHCP,
+                                    C_LINK,    C_ONLINE,  C_IP,    C_VERSION, C_UPTIME,   C_HOWLONG,  C_HOWMANY,
+                                    C_FREE,    C_LEFT,    C_TOTAL, C_USED,    C_PRIORITY, C_NAME};
     for (unsigned i = 0; i < sizeof order; i++)
         if (concept_in(set, order[i]))
             return order[i];
@@ -205,7 +205,7 @@ static unsigned cut(const struct sentence *sentence, struct part *parts, unsigne
         part.link = concept == C_SENTENCE_END ? LINK_NONE : LINK_THEN;
         part.comma = concept == C_COMMA || concept == C_SENTENCE_END;
         if (kept || concept == C_IF_FAIL || concept == C_IF_OK)
-            part.condition = concept == C_IF_FAIL ? IF_FAIL : concept == C_IF_OK ? IF_OK : IF_ALWAYS;
+        part.condition = concept == C_IF_FAIL ? IF_FAIL : concept == C_IF_OK ? IF_OK : IF_ALWAYS;
     }
     return count;
 }
@@ -248,8 +248,11 @@ static bool repeats_verb(struct request *request, const struct sentence *sentenc
             return false;
     if (!before || content.unknown || !content.things || before->intent <= INTENT_clarify)
         return false;
-    *clause = (struct clause){.intent = before->intent, .link = part->link, .condition = part->condition,
-                              .focus = before->focus, .question = before->question};
+    *clause = (struct clause){.intent = before->intent,
+                              .link = part->link,
+                              .condition = part->condition,
+                              .focus = before->focus,
+                              .question = before->question};
     slots_read(request, clause, sentence, part->first, part->end, text);
     return clause->slot_count > 0;
 }

@@ -16,8 +16,8 @@ enum clause_link { LINK_NONE = 0, LINK_THEN };
 enum clause_condition { IF_ALWAYS = 0, IF_OK, IF_FAIL };
 
 struct slot {
-    uint8_t id;          /* enum slot_id */
-    uint16_t value;      /* offset of its text in the request's arena */
+    uint8_t id;     /* enum slot_id */
+    uint16_t value; /* offset of its text in the request's arena */
 };
 
 struct clause {

@@ -45,7 +45,8 @@ static void step_words(char *out, size_t size, const struct request *request, co
 
 static const char *verdict_words(char *out, size_t size, const struct step *step, const struct answer *answer)
 {
-    static const char *const effects[LANGUAGES][3] = {{"looks", "changes", "destroys"}, {"regarde", "change", "détruit"}};
+    static const char *const effects[LANGUAGES][3] = {{"looks", "changes", "destroys"},
+                                                      {"regarde", "change", "détruit"}};
     static const char *const words[LANGUAGES][6] = {
         {NULL, "not understood: nothing", "asks what is meant", NULL, NULL, "not in this version"},
         {NULL, "pas compris : rien", "demande ce qui est voulu", NULL, NULL, "pas dans cette version"}};
@@ -55,8 +56,8 @@ static const char *verdict_words(char *out, size_t size, const struct step *step
     if (words[answer->language][step->verdict])
         return words[answer->language][step->verdict];
     if (step->verdict == STEP_REFUSED)
-        snprintf(out, size, T(answer, "refused: needs %s on %s", "refusé : demande %s sur %s"), right_name(tool->cap, tool->right),
-                 cap_kind_name(tool->cap, answer->language));
+        snprintf(out, size, T(answer, "refused: needs %s on %s", "refusé : demande %s sur %s"),
+                 right_name(tool->cap, tool->right), cap_kind_name(tool->cap, answer->language));
     else
         snprintf(out, size, T(answer, "asks: which %s?", "demande : quel %s ?"), slot_name(tool->needs_slot));
     return out;
@@ -64,8 +65,10 @@ static const char *verdict_words(char *out, size_t size, const struct step *step
 
 void plan_show(const struct plan *plan, const struct request *request, struct answer *out)
 {
-    static const struct column columns[] = {{"step", "#", "#", true}, {"do", "Step", "Étape", false},
-                                            {"when", "When", "Quand", false}, {"verdict", "Then", "Alors", false}};
+    static const struct column columns[] = {{"step", "#", "#", true},
+                                            {"do", "Step", "Étape", false},
+                                            {"when", "When", "Quand", false},
+                                            {"verdict", "Then", "Alors", false}};
     static const char *const whens[LANGUAGES][3] = {{"always", "if it worked", "if it failed"},
                                                     {"toujours", "si ça a marché", "si ça a échoué"}};
     struct sheet *sheet = sheet_table(out, "plan", columns, 4);

@@ -154,6 +154,14 @@ static void pad(struct answer *out, size_t count)
         answer_bytes(out, blanks, count < sizeof blanks - 1 ? count : sizeof blanks - 1);
 }
 
+/* No blanks at the end of a line. */
+static void end_row(struct answer *out)
+{
+    while (out->length && out->bytes[out->length - 1] == ' ')
+        out->length--;
+    answer_bytes(out, "\n", 1);
+}
+
 static void write_cell(struct sheet *sheet, unsigned column, const char *text, size_t width)
 {
     size_t blank = width - text_width(text);
@@ -162,7 +170,7 @@ static void write_cell(struct sheet *sheet, unsigned column, const char *text, s
         pad(sheet->out, blank);
     answer_bytes(sheet->out, text, strlen(text));
     if (column + 1 == sheet->column_count)
-        answer_bytes(sheet->out, "\n", 1);
+        end_row(sheet->out);
     else
         pad(sheet->out, 2 + (right ? 0 : blank));
 }

@@ -12,9 +12,9 @@
 #define SHEET_TEXT 16384
 
 struct column {
-    const char *key;               /* in JSON */
+    const char *key;              /* in JSON */
     const char *english, *french; /* header; NULL: as the key */
-    bool right;                    /* numbers stand right */
+    bool right;                   /* numbers stand right */
 };
 
 struct sheet {
@@ -38,7 +38,8 @@ void put_format(struct sheet *sheet, const char *format, ...) __attribute__((for
 void put_number(struct sheet *sheet, uint64_t value);
 void put_size(struct sheet *sheet, uint64_t bytes);
 void put_time(struct sheet *sheet, uint64_t ns);
-void put_share(struct sheet *sheet, uint64_t part, uint64_t whole); /* per cent; JSON: tenths of a per cent in per mille */
+void put_share(struct sheet *sheet, uint64_t part,
+               uint64_t whole); /* per cent; JSON: tenths of a per cent in per mille */
 void put_yes(struct sheet *sheet, bool yes);
 void sheet_end(struct sheet *sheet);
 
@@ -51,6 +52,8 @@ const char *time_text(char *out, uint64_t ns, enum language language);
 const char *share_text(char *out, uint64_t part, uint64_t whole, enum language language);
 /* "[#####...............]", `width` cells */
 const char *bar_text(char *out, unsigned width, uint64_t part, uint64_t whole);
+/* "######": as long as part is of whole, at most `width` */
+const char *stroke_text(char *out, unsigned width, uint64_t part, uint64_t whole);
 /* IPv6 in RFC 5952's form, or the IPv4 address of ::ffff:a.b.c.d. out: 48 bytes */
 const char *address_text(char *out, const uint8_t address[16]);
 size_t text_width(const char *text); /* columns on a terminal: letters of UTF-8 */

@@ -39,8 +39,12 @@ static bool send_answer(struct sessions *sessions, const struct console_answer *
 static void tell(struct sessions *sessions, struct session *s)
 {
     bool last = s->rest_at == s->rest_length;
-    struct console_answer answer = {.session = s->who.number, .serial = s->serial, .last = last,
-                                    .action = s->ended ? (uint32_t)CONSOLE_ENDED : last ? s->action : 0};
+    struct console_answer answer = {.session = s->who.number,
+                                    .serial = s->serial,
+                                    .last = last,
+                                    .action = s->ended ? (uint32_t)CONSOLE_ENDED
+                                              : last   ? s->action
+                                                       : 0};
     sessions->untold -= s->tell;
     s->tell = !send_answer(sessions, &answer);
     sessions->untold += s->tell;
@@ -193,7 +197,8 @@ static void take_cap(struct session *s, unsigned kind, handle_t cap)
     s->authority.rights[kind] = info.rights;
 }
 
-status_t session_authority(struct sessions *sessions, const struct jarvis_authority *about, const handle_t caps[CAP_KINDS])
+status_t session_authority(struct sessions *sessions, const struct jarvis_authority *about,
+                           const handle_t caps[CAP_KINDS])
 {
     struct session *s = find(sessions, about->session);
     if (!s) {

@@ -33,8 +33,10 @@ struct sessions {
 
 void sessions_attach(struct sessions *sessions, handle_t console); /* takes the handle */
 void sessions_end_all(struct sessions *sessions);
-status_t session_open(struct sessions *sessions, const struct jarvis_open *open, handle_t memory); /* takes it when OK */
-status_t session_authority(struct sessions *sessions, const struct jarvis_authority *about, const handle_t caps[CAP_KINDS]);
+status_t session_open(struct sessions *sessions, const struct jarvis_open *open,
+                      handle_t memory); /* takes it when OK */
+status_t session_authority(struct sessions *sessions, const struct jarvis_authority *about,
+                           const handle_t caps[CAP_KINDS]);
 status_t session_request(struct sessions *sessions, const struct jarvis_request *request);
 status_t session_room(struct sessions *sessions, uint32_t number);
 status_t session_close(struct sessions *sessions, uint32_t number);

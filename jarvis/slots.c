@@ -177,9 +177,10 @@ static void read_format(const struct source *from)
 
 /* What is not here (topic, about, mode) is set by the parser itself. */
 static void (*const readers[SLOT_KINDS])(const struct source *from) = {
-    [SLOT_task] = read_task,         [SLOT_count] = read_count, [SLOT_sort] = read_sort,   [SLOT_service] = read_service,
-    [SLOT_level] = read_level,       [SLOT_since] = read_since, [SLOT_port] = read_port,   [SLOT_proto] = read_proto,
-    [SLOT_host] = read_host,         [SLOT_path] = read_path,   [SLOT_url] = read_url,     [SLOT_text] = read_text,
+    [SLOT_task] = read_task,         [SLOT_count] = read_count,   [SLOT_sort] = read_sort,
+    [SLOT_service] = read_service,   [SLOT_level] = read_level,   [SLOT_since] = read_since,
+    [SLOT_port] = read_port,         [SLOT_proto] = read_proto,   [SLOT_host] = read_host,
+    [SLOT_path] = read_path,         [SLOT_url] = read_url,       [SLOT_text] = read_text,
     [SLOT_duration] = read_duration, [SLOT_format] = read_format, [SLOT_server] = read_server,
 };
 

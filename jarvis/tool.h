@@ -39,7 +39,7 @@ struct tool {
     const char *title[LANGUAGES], *example[LANGUAGES]; /* by language; example: words that call it */
     uint8_t cap;                                       /* enum authority_cap */
     uint8_t effect;
-    uint8_t needs_slot;                                /* an argument that must be there, or NO_SLOT */
+    uint8_t needs_slot; /* an argument that must be there, or NO_SLOT */
     uint32_t right;
     status_t (*run)(struct call *call); /* NULL: not in this version */
 };

@@ -2,13 +2,19 @@
 #include "jarvis/tool.h"
 #include <string.h>
 
-#define TOOL(intent, en, fr, en_example, fr_example, effect_, cap_, right_, slot_, function)                              \
-    [INTENT_##intent] = {.title = {en, fr}, .example = {en_example, fr_example}, .cap = CAP_##cap_, .effect = effect_,   \
-                         .needs_slot = slot_, .right = right_, .run = function},
+#define TOOL(intent, en, fr, en_example, fr_example, effect_, cap_, right_, slot_, function) \
+    [INTENT_##intent] = {.title = {en, fr},                                                  \
+                         .example = {en_example, fr_example},                                \
+                         .cap = CAP_##cap_,                                                  \
+                         .effect = effect_,                                                  \
+                         .needs_slot = slot_,                                                \
+                         .right = right_,                                                    \
+                         .run = function},
 /* Known by name and words, done by a later version. */
 #define LATER(intent, en, fr, effect_, cap_, right_) \
     TOOL(intent, en, fr, NULL, NULL, effect_, cap_, right_, NO_SLOT, NULL)
 
+/* clang-format off */
 const struct tool tools[INTENT_COUNT] = {
     TOOL(status, "how the system is, uptime", "comment va le système", "status", "état", READS, TRACE,
          RIGHT_TRACE_OBSERVE, NO_SLOT, tool_status)
@@ -93,12 +99,15 @@ const struct tool tools[INTENT_COUNT] = {
     LATER(reboot, "restart the machine", "redémarrer la machine", DESTROYS, NOTHING, 0)
     LATER(poweroff, "switch the machine off", "éteindre la machine", DESTROYS, NOTHING, 0)
 };
+/* clang-format on */
 
 const char *cap_kind_name(unsigned cap, enum language language)
 {
     static const char *const names[LANGUAGES][CAP_KINDS + 1] = {
-        {"trace (the kernel's figures)", "init (the services)", "devmgr (the devices)", "netsrv (the network)", "nothing"},
-        {"trace (les chiffres du noyau)", "init (les services)", "devmgr (les périphériques)", "netsrv (le réseau)", "rien"}};
+        {"trace (the kernel's figures)", "init (the services)", "devmgr (the devices)", "netsrv (the network)",
+         "nothing"},
+        {"trace (les chiffres du noyau)", "init (les services)", "devmgr (les périphériques)", "netsrv (le réseau)",
+         "rien"}};
     return names[language][cap <= CAP_KINDS ? cap : CAP_KINDS];
 }
 
@@ -108,10 +117,14 @@ const char *right_name(unsigned cap, uint32_t right)
         uint8_t cap;
         uint32_t right;
         const char *name;
-    } names[] = {{CAP_TRACE, RIGHT_TRACE_OBSERVE, "OBSERVE"}, {CAP_TRACE, RIGHT_TRACE_CONTROL, "CONTROL"},
-                 {CAP_INIT, SERVICE_READ, "READ"},            {CAP_INIT, SERVICE_ADMIN, "ADMIN"},
-                 {CAP_DEVMGR, SERVICE_READ, "READ"},          {CAP_NETSRV, SERVICE_READ, "READ"},
-                 {CAP_NETSRV, SERVICE_ADMIN, "ADMIN"},        {CAP_NETSRV, SERVICE_CONNECT, "CONNECT"}};
+    } names[] = {{CAP_TRACE, RIGHT_TRACE_OBSERVE, "OBSERVE"},
+                 {CAP_TRACE, RIGHT_TRACE_CONTROL, "CONTROL"},
+                 {CAP_INIT, SERVICE_READ, "READ"},
+                 {CAP_INIT, SERVICE_ADMIN, "ADMIN"},
+                 {CAP_DEVMGR, SERVICE_READ, "READ"},
+                 {CAP_NETSRV, SERVICE_READ, "READ"},
+                 {CAP_NETSRV, SERVICE_ADMIN, "ADMIN"},
+                 {CAP_NETSRV, SERVICE_CONNECT, "CONNECT"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (names[i].cap == cap && names[i].right == right)
             return names[i].name;
@@ -137,17 +150,22 @@ status_t call_failed(struct call *call, unsigned cap, status_t status)
     const char *who = behind(cap, out->language);
     if (status == ERR_PEER_DIED || status == ERR_BAD_HANDLE) {
         call->action = CONSOLE_REFRESH;
-        answer_error(out, "restarting", T(out, "The %s is restarting; try again in a moment.",
-                                          "Le %s redémarre ; réessayez dans un instant."), who);
+        answer_error(
+            out, "restarting",
+            T(out, "The %s is restarting; try again in a moment.", "Le %s redémarre ; réessayez dans un instant."),
+            who);
     } else if (status == ERR_TIMED_OUT) {
-        answer_error(out, "timed_out", T(out, "The %s did not answer within %u seconds.",
-                                         "Le %s n'a pas répondu en %u secondes."), who, (unsigned)(CALL_TIME_NS / 1000000000u));
+        answer_error(out, "timed_out",
+                     T(out, "The %s did not answer within %u seconds.", "Le %s n'a pas répondu en %u secondes."), who,
+                     (unsigned)(CALL_TIME_NS / 1000000000u));
     } else if (status == ERR_NO_RIGHT) {
-        answer_error(out, "no_right", T(out, "The %s refused: your session lacks the right.",
-                                        "Le %s a refusé : votre session n'en a pas le droit."), who);
+        answer_error(out, "no_right",
+                     T(out, "The %s refused: your session lacks the right.",
+                       "Le %s a refusé : votre session n'en a pas le droit."),
+                     who);
     } else {
-        answer_error(out, "failed", T(out, "The %s could not do that (error %d).", "Le %s n'a pas pu (erreur %d)."), who,
-                     (int)status);
+        answer_error(out, "failed", T(out, "The %s could not do that (error %d).", "Le %s n'a pas pu (erreur %d)."),
+                     who, (int)status);
     }
     return status;
 }

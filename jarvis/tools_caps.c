@@ -10,7 +10,9 @@ struct right {
 /* The kernel's bits, by object type; MINT and TRANSFER are every type's. */
 static const struct right rights[OBJECT_TYPE_COUNT][6] = {
     [OBJECT_TASK] = {{RIGHT_TASK_INFO, "info"}, {RIGHT_TASK_CONTROL, "control"}},
-    [OBJECT_MEMORY] = {{RIGHT_MEMORY_READ, "read"}, {RIGHT_MEMORY_WRITE, "write"}, {RIGHT_MEMORY_EXEC, "exec"},
+    [OBJECT_MEMORY] = {{RIGHT_MEMORY_READ, "read"},
+                       {RIGHT_MEMORY_WRITE, "write"},
+                       {RIGHT_MEMORY_EXEC, "exec"},
                        {RIGHT_MEMORY_PIN, "pin"}},
     [OBJECT_CHANNEL] = {{RIGHT_CHANNEL_SEND, "send"}, {RIGHT_CHANNEL_RECV, "receive"}},
     [OBJECT_SIGNAL] = {{RIGHT_SIGNAL_RAISE, "raise"}, {RIGHT_SIGNAL_BIND, "bind"}},
@@ -103,8 +105,8 @@ static status_t task_caps(struct call *call, const struct task_info *task, struc
 /* What the session may do: the four capabilities that Jarvis acts with for it. */
 static status_t session_caps(struct call *call)
 {
-    static const struct column own[] = {{"for", "For", "Pour", false}, {"type", "Type", "Type", false},
-                                        {"rights", "Rights", "Droits", false}};
+    static const struct column own[] = {
+        {"for", "For", "Pour", false}, {"type", "Type", "Type", false}, {"rights", "Rights", "Droits", false}};
     struct answer *out = call->out;
     say(out, T(out, "I act for you with these capabilities and no others:\n",
                "J'agis pour vous avec ces capacités et aucune autre :\n"));
@@ -135,12 +137,14 @@ status_t tool_caps_show(struct call *call)
         return call_failed(call, CAP_TRACE, (status_t)n);
     const struct task_info *task = task_find(tasks, (size_t)n, which);
     if (!task) {
-        answer_error(call->out, "not_found", T(call->out, "There is no task \"%s\"; `tasks` lists them all.",
-                                               "Il n'y a pas de tâche « %s » ; `tâches` les montre toutes."), which);
+        answer_error(call->out, "not_found",
+                     T(call->out, "There is no task \"%s\"; `tasks` lists them all.",
+                       "Il n'y a pas de tâche « %s » ; `tâches` les montre toutes."),
+                     which);
         return ERR_NOT_FOUND;
     }
-    say(call->out, T(call->out, "%s (task %u) holds %u capabilities:\n", "%s (tâche %u) détient %u capacités :\n"), task->name,
-        task->id, task->capabilities);
+    say(call->out, T(call->out, "%s (task %u) holds %u capabilities:\n", "%s (tâche %u) détient %u capacités :\n"),
+        task->name, task->id, task->capabilities);
     struct sheet *sheet = sheet_table(call->out, "caps", columns, sizeof columns / sizeof columns[0]);
     status_t status = task_caps(call, task, sheet);
     sheet_end(sheet);

@@ -9,15 +9,24 @@ static const char *device_name(uint16_t vendor, uint16_t device)
     static const struct {
         uint16_t vendor, device;
         const char *name;
-    } known[] = {{0x1af4, 0x1000, "virtio network card"}, {0x1af4, 0x1041, "virtio network card"},
-                 {0x1af4, 0x1001, "virtio disk"},         {0x1af4, 0x1042, "virtio disk"},
-                 {0x1af4, 0x1005, "virtio random source"}, {0x1af4, 0x1044, "virtio random source"},
-                 {0x8086, 0x100e, "Intel 82540EM network card"}, {0x8086, 0x10d3, "Intel 82574L network card"},
-                 {0x8086, 0x1237, "Intel 440FX host bridge"}, {0x8086, 0x7000, "Intel PIIX3 ISA bridge"},
-                 {0x8086, 0x7010, "Intel PIIX3 IDE"},     {0x8086, 0x7113, "Intel PIIX4 power management"},
-                 {0x8086, 0x29c0, "Intel Q35 host bridge"}, {0x8086, 0x2918, "Intel ICH9 LPC bridge"},
-                 {0x8086, 0x2922, "Intel ICH9 AHCI"},     {0x8086, 0x2930, "Intel ICH9 SMBus"},
-                 {0x1234, 0x1111, "QEMU display"},        {0x1b36, 0x000d, "QEMU USB 3 controller"}};
+    } known[] = {{0x1af4, 0x1000, "virtio network card"},
+                 {0x1af4, 0x1041, "virtio network card"},
+                 {0x1af4, 0x1001, "virtio disk"},
+                 {0x1af4, 0x1042, "virtio disk"},
+                 {0x1af4, 0x1005, "virtio random source"},
+                 {0x1af4, 0x1044, "virtio random source"},
+                 {0x8086, 0x100e, "Intel 82540EM network card"},
+                 {0x8086, 0x10d3, "Intel 82574L network card"},
+                 {0x8086, 0x1237, "Intel 440FX host bridge"},
+                 {0x8086, 0x7000, "Intel PIIX3 ISA bridge"},
+                 {0x8086, 0x7010, "Intel PIIX3 IDE"},
+                 {0x8086, 0x7113, "Intel PIIX4 power management"},
+                 {0x8086, 0x29c0, "Intel Q35 host bridge"},
+                 {0x8086, 0x2918, "Intel ICH9 LPC bridge"},
+                 {0x8086, 0x2922, "Intel ICH9 AHCI"},
+                 {0x8086, 0x2930, "Intel ICH9 SMBus"},
+                 {0x1234, 0x1111, "QEMU display"},
+                 {0x1b36, 0x000d, "QEMU USB 3 controller"}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (known[i].vendor == vendor && known[i].device == device)
             return known[i].name;
@@ -32,7 +41,8 @@ static void holder_name(const struct call *call, uint32_t holder, char name[16])
     name[0] = 0;
     if (holder == 0)
         return;
-    if (world_call(call->authority->caps[CAP_INIT], INIT_SERVICES, &ask, sizeof ask, &list, sizeof list) == OK && list.count)
+    if (world_call(call->authority->caps[CAP_INIT], INIT_SERVICES, &ask, sizeof ask, &list, sizeof list) == OK &&
+        list.count)
         text_neutral(name, 16, list.services[0].name, 16);
 }
 
@@ -62,22 +72,26 @@ static void device_row(const struct call *call, struct sheet *sheet, const struc
 
 static void say_devices(struct answer *out, uint32_t total, const struct seen *seen)
 {
-    say(out, T(out, "%u devices; network card: %s; disk controller: %s.\n",
-               "%u périphériques ; carte réseau : %s ; contrôleur de disque : %s.\n"),
-        total, seen->card ? seen->card_name : T(out, "none", "aucune"), seen->disk ? T(out, "yes", "oui") : T(out, "none", "aucun"));
+    say(out,
+        T(out, "%u devices; network card: %s; disk controller: %s.\n",
+          "%u périphériques ; carte réseau : %s ; contrôleur de disque : %s.\n"),
+        total, seen->card ? seen->card_name : T(out, "none", "aucune"),
+        seen->disk ? T(out, "yes", "oui") : T(out, "none", "aucun"));
 }
 
 status_t tool_devices(struct call *call)
 {
     static const struct column columns[] = {
-        {"address", "Where", "Où", false},  {"kind", "Kind", "Genre", false}, {"id", "Id", "N°", false},
-        {"name", "What", "Quoi", false},    {"irq", "Irq", "Irq", false},     {"holder", "Used by", "Utilisé par", false}};
+        {"address", "Where", "Où", false}, {"kind", "Kind", "Genre", false},
+        {"id", "Id", "N°", false},         {"name", "What", "Quoi", false},
+        {"irq", "Irq", "Irq", false},      {"holder", "Used by", "Utilisé par", false}};
     struct devmgr_list ask = {0};
     struct devmgr_device_list page = {.total = 1};
     struct seen seen = {0};
     struct sheet *sheet = NULL;
     for (; ask.first < page.total; ask.first += page.count) {
-        status_t status = world_call(call->authority->caps[CAP_DEVMGR], DEVMGR_LIST, &ask, sizeof ask, &page, sizeof page);
+        status_t status =
+            world_call(call->authority->caps[CAP_DEVMGR], DEVMGR_LIST, &ask, sizeof ask, &page, sizeof page);
         if (status == OK && page.count > sizeof page.devices / sizeof page.devices[0])
             status = ERR_BAD_MESSAGE;
         if (status != OK && !sheet)

@@ -52,7 +52,8 @@ static bool is_of(const char *line, size_t length, const char *who)
 /* Log lines carry no level in the text: these words tell what a line is about. */
 static bool is_level(const char *line, size_t length, const char *level)
 {
-    static const char *const errors[] = {"error", "fail", "fault", "panic", "crash", "died", "gave up", "given up", "killed"};
+    static const char *const errors[] = {"error", "fail",    "fault",    "panic", "crash",
+                                         "died",  "gave up", "given up", "killed"};
     static const char *const warnings[] = {"warning", "retry", "unknown", "ignored", "dropped", "lost", "late"};
     bool strict = level[0] == 'e';
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
@@ -77,8 +78,7 @@ static void mask_token(char *line, size_t length)
         size_t at = i + 5;
         if (memcmp(line + i, "token", 5) != 0 || (line[at] != '=' && line[at] != ':'))
             continue;
-        for (at++; at < length && line[at] == ' '; at++) {
-        }
+        for (at++; at < length && line[at] == ' '; at++) {}
         for (; at < length && line[at] != ' '; at++)
             line[at] = '*';
     }
@@ -134,6 +134,23 @@ static unsigned show(struct call *call, const struct want *want, size_t size)
     return shown;
 }
 
+#define PIECE 256u /* what the kernel copies at once */
+
+static result_t read_pieces(handle_t trace, uint64_t from)
+{
+    size_t size = 0;
+    while (size < LOG_BYTES) {
+        size_t want = LOG_BYTES - size < PIECE ? LOG_BYTES - size : PIECE;
+        result_t n = world_info(trace, INFO_LOG, from + size, text + size, want);
+        if (n < 0 || n > (result_t)want)
+            return n < 0 ? n : ERR_IO;
+        if (n == 0)
+            break;
+        size += (size_t)n;
+    }
+    return (result_t)size;
+}
+
 /* The end of the log, whole lines, into `text`; its size, or an ERR_ value. */
 static result_t log_read(handle_t trace)
 {
@@ -142,9 +159,9 @@ static result_t log_read(handle_t trace)
     if (n != 1)
         return n < 0 ? n : ERR_IO;
     uint64_t from = info.log_end > LOG_BYTES ? info.log_end - LOG_BYTES : 0;
-    n = world_info(trace, INFO_LOG, from, text, LOG_BYTES);
-    if (n <= 0 || n > (result_t)LOG_BYTES)
-        return n <= 0 ? n : ERR_IO;
+    n = read_pieces(trace, from);
+    if (n <= 0)
+        return n;
     char *newline = from ? memchr(text, '\n', (size_t)n) : NULL;
     if (newline) { /* the first line was cut */
         n -= newline + 1 - text;
@@ -156,7 +173,8 @@ static result_t log_read(handle_t trace)
 status_t tool_log(struct call *call)
 {
     struct want want = {.count = clause_number(call->request, call->clause, SLOT_count, LINES_DEFAULT),
-                        .who = call_slot(call, SLOT_service), .level = call_slot(call, SLOT_level)};
+                        .who = call_slot(call, SLOT_service),
+                        .level = call_slot(call, SLOT_level)};
     uint64_t since = (uint64_t)clause_number(call->request, call->clause, SLOT_since, 0) * 1000000000u;
     uint64_t now = world_now();
     want.from_ns = since && since < now ? now - since : 0;
@@ -166,7 +184,9 @@ status_t tool_log(struct call *call)
         return call_failed(call, CAP_TRACE, (status_t)n);
     unsigned shown = show(call, &want, (size_t)n);
     if (shown == 0)
-        say(call->out, want.level ? T(call->out, "No: no such lines in the log.\n", "Non : pas de telles lignes dans le journal.\n")
-                                  : T(call->out, "The log has nothing on that.\n", "Le journal ne dit rien là-dessus.\n"));
+        say(call->out,
+            want.level
+                ? T(call->out, "No: no such lines in the log.\n", "Non : pas de telles lignes dans le journal.\n")
+                : T(call->out, "The log has nothing on that.\n", "Le journal ne dit rien là-dessus.\n"));
     return OK;
 }

@@ -58,8 +58,9 @@ static void say_net_focus(struct answer *out, uint8_t focus, const struct net_st
     if (focus == C_NETMASK)
         say(out, T(out, "The mask is %s.\n", "Le masque est %s.\n"), ipv4_text(text, s->mask));
     if (focus == C_MAC)
-        say(out, T(out, "The card's address is %02x:%02x:%02x:%02x:%02x:%02x.\n",
-                   "L'adresse de la carte est %02x:%02x:%02x:%02x:%02x:%02x.\n"),
+        say(out,
+            T(out, "The card's address is %02x:%02x:%02x:%02x:%02x:%02x.\n",
+              "L'adresse de la carte est %02x:%02x:%02x:%02x:%02x:%02x.\n"),
             s->mac[0], s->mac[1], s->mac[2], s->mac[3], s->mac[4], s->mac[5]);
     if (focus == C_DNS && !is_zero(s->dns[0], 4))
         say(out, T(out, "Names are resolved by %s.\n", "Les noms sont résolus par %s.\n"), ipv4_text(text, s->dns[0]));
@@ -127,7 +128,8 @@ static void put_interface(struct sheet *sheet, const struct net_status *s)
     sheet_label(sheet, "driver", T(out, "Driver", "Pilote"));
     put_text(sheet, driver);
     sheet_label(sheet, "mac", "MAC");
-    put_format(sheet, "%02x:%02x:%02x:%02x:%02x:%02x", s->mac[0], s->mac[1], s->mac[2], s->mac[3], s->mac[4], s->mac[5]);
+    put_format(sheet, "%02x:%02x:%02x:%02x:%02x:%02x", s->mac[0], s->mac[1], s->mac[2], s->mac[3], s->mac[4],
+               s->mac[5]);
     sheet_label(sheet, "link_up", T(out, "Link up", "Lien actif"));
     put_yes(sheet, s->link_up);
     if (host[0]) {
@@ -177,11 +179,14 @@ status_t tool_net_status(struct call *call)
 /* ---- connections ---- */
 
 /* RFC 793's states as lwIP numbers them */
-static const char *tcp_state(uint8_t state)
+static const char *tcp_state(const struct answer *out, uint8_t state)
 {
-    static const char *const names[] = {"closed",     "listening",  "syn sent", "syn received", "established", "fin wait 1",
-                                        "fin wait 2", "close wait", "closing",  "last ack",     "time wait"};
-    return state < sizeof names / sizeof names[0] ? names[state] : "?";
+    static const char *const names[LANGUAGES][11] = {
+        {"closed", "listening", "connecting", "being opened", "established", "closing (fin wait 1)",
+         "closing (fin wait 2)", "half closed by peer", "closing", "closing (last ack)", "time wait"},
+        {"fermée", "écoute", "se connecte", "s'ouvre", "établie", "se ferme (fin wait 1)", "se ferme (fin wait 2)",
+         "à moitié fermée par le pair", "se ferme", "se ferme (last ack)", "attente finale"}};
+    return state < 11 ? names[out->language][state] : "?";
 }
 
 static const char *port_use(uint16_t port)
@@ -224,7 +229,7 @@ static void connection_row(struct sheet *sheet, const struct net_connection *c)
         put_format(sheet, "%s:%u", address_text(remote, c->remote), c->remote_port);
     else
         put_format(sheet, "[%s]:%u", address_text(remote, c->remote), c->remote_port);
-    put_text(sheet, tcp_state(c->state));
+    put_text(sheet, tcp_state(sheet->out, c->state));
 }
 
 static void page_rows(struct sheet *sheet, struct filter *filter, const struct net_connection_list *page)
@@ -248,13 +253,18 @@ static void filter_read(const struct call *call, struct filter *filter)
 
 static void say_connections(struct answer *out, const struct filter *filter)
 {
-    if (filter->shown == 0)
+    if (filter->shown == 0 && filter->port)
+        say(out,
+            T(out, "Port %u is not open, and no connection uses it.\n",
+              "Le port %u n'est pas ouvert, et aucune connexion ne l'utilise.\n"),
+            filter->port);
+    else if (filter->shown == 0)
         say(out, T(out, "None.\n", "Aucune.\n"));
     else if (filter->port && filter->listening)
-        say(out, T(out, "Port %u is open; %u connections on it.\n", "Le port %u est ouvert ; %u connexions y sont.\n"),
+        say(out, T(out, "Port %u is open; connections on it: %u.\n", "Le port %u est ouvert ; connexions : %u.\n"),
             filter->port, filter->shown - filter->listening);
     else
-        say(out, T(out, "%u connections, %u open ports.\n", "%u connexions, %u ports ouverts.\n"),
+        say(out, T(out, "Connections: %u; open ports: %u.\n", "Connexions : %u ; ports ouverts : %u.\n"),
             filter->shown - filter->listening, filter->listening);
 }
 
@@ -262,9 +272,12 @@ static void say_connections(struct answer *out, const struct filter *filter)
 
 status_t tool_connections(struct call *call)
 {
-    static const struct column columns[] = {
-        {"proto", "Proto", "Proto", false}, {"port", "Port", "Port", true}, {"use", "For", "Pour", false},
-        {"remote", "Peer", "Pair", false},  {"state", "State", "État", false}};
+    static const struct column columns[] = {/* listeners have no peer */
+                                            {"proto", "Proto", "Proto", false},
+                                            {"port", "Port", "Port", true},
+                                            {"use", "For", "Pour", false},
+                                            {"remote", "Peer", "Pair", false},
+                                            {"state", "State", "État", false}};
     struct net_connections ask = {0};
     struct net_connection_list page = {.total = 1};
     struct filter filter;

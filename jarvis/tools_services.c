@@ -10,7 +10,8 @@ static status_t services_read(const struct call *call, struct init_service *serv
     struct init_service_list page = {.total = 1};
     *count = 0;
     for (struct init_services ask = {0}; ask.first < page.total; ask.first += page.count) {
-        status_t status = world_call(call->authority->caps[CAP_INIT], INIT_SERVICES, &ask, sizeof ask, &page, sizeof page);
+        status_t status =
+            world_call(call->authority->caps[CAP_INIT], INIT_SERVICES, &ask, sizeof ask, &page, sizeof page);
         if (status != OK)
             return status;
         if (page.count == 0 || page.count > sizeof page.services / sizeof page.services[0])
@@ -25,8 +26,9 @@ static status_t services_read(const struct call *call, struct init_service *serv
 
 static const char *state_text(const struct answer *out, const struct init_service *s)
 {
-    static const char *const names[LANGUAGES][5] = {{"stopped", "starting", "running", "waiting to restart", "given up"},
-                                                    {"arrêté", "démarre", "en marche", "va redémarrer", "abandonné"}};
+    static const char *const names[LANGUAGES][5] = {
+        {"stopped", "starting", "running", "waiting to restart", "given up"},
+        {"arrêté", "démarre", "en marche", "va redémarrer", "abandonné"}};
     if (s->state == SERVICE_STOPPED && !s->task_id && !s->restarts)
         return T(out, "not started", "pas démarré");
     return s->state < 5 ? names[out->language][s->state] : "?";
@@ -35,18 +37,23 @@ static const char *state_text(const struct answer *out, const struct init_servic
 static void say_one(struct answer *out, const struct init_service *s)
 {
     if (s->state == SERVICE_UP)
-        say(out, T(out, "%s is running (task %u, restarted %u times).\n",
-                   "%s est en marche (tâche %u, redémarré %u fois).\n"), s->name, s->task_id, s->restarts);
+        say(out,
+            T(out, "%s is running (task %u, restarted %u times).\n",
+              "%s est en marche (tâche %u, redémarré %u fois).\n"),
+            s->name, s->task_id, s->restarts);
     else
-        say(out, T(out, "%s is not running: %s (restarted %u times).\n",
-                   "%s ne tourne pas : %s (redémarré %u fois).\n"), s->name, state_text(out, s), s->restarts);
+        say(out,
+            T(out, "%s is not running: %s (restarted %u times).\n", "%s ne tourne pas : %s (redémarré %u fois).\n"),
+            s->name, state_text(out, s), s->restarts);
 }
 
 static void services_table(struct answer *out, const struct init_service *services, uint32_t count, const char *only)
 {
-    static const struct column columns[] = {
-        {"name", "Service", "Service", false}, {"state", "State", "État", false}, {"task", "Task", "Tâche", true},
-        {"priority", "Prio", "Prio", true},    {"restarts", "Restarts", "Redémarrages", true}};
+    static const struct column columns[] = {{"name", "Service", "Service", false},
+                                            {"state", "State", "État", false},
+                                            {"task", "Task", "Tâche", true},
+                                            {"priority", "Prio", "Prio", true},
+                                            {"restarts", "Restarts", "Redémarrages", true}};
     struct sheet *sheet = sheet_table(out, "services", columns, 5);
     for (uint32_t i = 0; i < count; i++) {
         if (only && strcmp(only, services[i].name) != 0)
@@ -72,7 +79,8 @@ static status_t no_such_service(struct call *call, const char *name)
 {
     answer_error(call->out, "not_found",
                  T(call->out, "There is no service \"%s\"; `services` lists them all.",
-                   "Il n'y a pas de service « %s » ; `services` les montre tous."), name);
+                   "Il n'y a pas de service « %s » ; `services` les montre tous."),
+                 name);
     return ERR_NOT_FOUND;
 }
 
@@ -129,7 +137,8 @@ status_t tool_service_restart(struct call *call)
 
 status_t tool_service_stop(struct call *call)
 {
-    return order(call, INIT_STOP, T(call->out, "is stopped; `start` brings it back.", "est arrêté ; `démarre` le remet en marche."),
+    return order(call, INIT_STOP,
+                 T(call->out, "is stopped; `start` brings it back.", "est arrêté ; `démarre` le remet en marche."),
                  T(call->out, "is stopped already.", "est déjà arrêté."));
 }
 

@@ -4,8 +4,8 @@
 
 static const char *role_name(const struct answer *out, uint32_t role)
 {
-    static const char *const names[LANGUAGES][3] = {{"observer", "operator", "admin"},
-                                                    {"observateur (observer)", "opérateur (operator)", "administrateur"}};
+    static const char *const names[LANGUAGES][3] = {
+        {"observer", "operator", "admin"}, {"observateur (observer)", "opérateur (operator)", "administrateur"}};
     return names[out->language][role < 3 ? role : 0];
 }
 
@@ -17,7 +17,9 @@ status_t tool_whoami(struct call *call)
     if (out->json) {
         struct sheet *sheet = sheet_facts(out, "whoami");
         sheet_label(sheet, "role", NULL);
-        put_text(sheet, call->who->role == ROLE_OBSERVER ? "observer" : call->who->role == ROLE_ADMIN ? "admin" : "operator");
+        put_text(sheet, call->who->role == ROLE_OBSERVER ? "observer"
+                        : call->who->role == ROLE_ADMIN  ? "admin"
+                                                         : "operator");
         sheet_label(sheet, "session", NULL);
         put_number(sheet, call->who->number);
         sheet_label(sheet, "peer", NULL);
@@ -31,8 +33,9 @@ status_t tool_whoami(struct call *call)
         say(out, T(out, "You may look at everything and change nothing; `login TOKEN` makes you operator.\n",
                    "Vous pouvez tout voir et rien changer ; `login JETON` fait de vous un opérateur.\n"));
     else
-        say(out, T(out, "You may restart, stop and start services; `logout` makes you observer again.\n",
-                   "Vous pouvez redémarrer, arrêter et démarrer des services ; `logout` refait de vous un observateur.\n"));
+        say(out,
+            T(out, "You may restart, stop and start services; `logout` makes you observer again.\n",
+              "Vous pouvez redémarrer, arrêter et démarrer des services ; `logout` refait de vous un observateur.\n"));
     return OK;
 }
 
@@ -61,7 +64,8 @@ static void help_line(struct sheet *sheet, enum intent intent)
 
 static void help_all(struct answer *out)
 {
-    static const struct column columns[] = {{"example", "Type", "Tapez", false}, {"title", "to see", "pour voir", false}};
+    static const struct column columns[] = {{"example", "Type", "Tapez", false},
+                                            {"title", "to see", "pour voir", false}};
     struct sheet *sheet = sheet_table(out, "help", columns, 2);
     for (unsigned i = 0; i < INTENT_COUNT; i++)
         if (tools[i].run && tools[i].example[0])
@@ -69,13 +73,14 @@ static void help_all(struct answer *out)
     say(out, T(out, "Ask in your own words, in English or French, or type:\n",
                "Demandez avec vos mots, en français ou en anglais, ou tapez :\n"));
     sheet_end(sheet);
-    say(out, T(out,
-               "Also: `help memory`, `parse ...` and `plan ...` (what I understood, what I would do), --json after a\n"
-               "request, `a and then b` for two, `login TOKEN`, `logout`, `quit`.\n"
-               "Questions work too: how much memory is free? who is using the most cpu? is netsrv running?\n",
-               "Et aussi : `aide mémoire`, `parse ...` et `plan ...` (ce que j'ai compris, ce que je ferais), --json après\n"
-               "une demande, `a puis b` pour deux, `login JETON`, `logout`, `quit`.\n"
-               "Les questions marchent : combien de mémoire est libre ? qui utilise le plus de cpu ? netsrv tourne-t-il ?\n"));
+    say(out,
+        T(out,
+          "Also: `help memory`, `parse ...` and `plan ...` (what I understood, what I would do), --json after a\n"
+          "request, `a and then b` for two, `login TOKEN`, `logout`, `quit`.\n"
+          "Questions work too: how much memory is free? who is using the most cpu? is netsrv running?\n",
+          "Et aussi : `aide mémoire`, `parse ...` et `plan ...` (ce que j'ai compris, ce que je ferais), --json après\n"
+          "une demande, `a puis b` pour deux, `login JETON`, `logout`, `quit`.\n"
+          "Les questions marchent : combien de mémoire est libre ? qui utilise le plus de cpu ? netsrv tourne-t-il ?\n"));
 }
 
 static void help_one(struct answer *out, enum intent intent)
@@ -100,7 +105,8 @@ static void help_one(struct answer *out, enum intent intent)
     if (tool->cap == CAP_NOTHING)
         put_text(sheet, T(out, "nothing", "rien"));
     else
-        put_format(sheet, T(out, "%s on %s", "%s sur %s"), right_name(tool->cap, tool->right), cap_kind_name(tool->cap, l));
+        put_format(sheet, T(out, "%s on %s", "%s sur %s"), right_name(tool->cap, tool->right),
+                   cap_kind_name(tool->cap, l));
     sheet_label(sheet, "available", T(out, "In this version", "Dans cette version"));
     put_yes(sheet, tool->run != NULL);
     sheet_end(sheet);

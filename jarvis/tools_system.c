@@ -56,14 +56,19 @@ static void say_health(struct answer *out, const struct system_info *info, const
     char up[UNIT_TEXT];
     time_text(up, info->uptime_ns, out->language);
     if (!health->known)
-        say(out, T(out, "I am up since %s; init does not say how the services are.\n",
-                   "Je tourne depuis %s ; init ne dit pas comment vont les services.\n"), up);
+        say(out,
+            T(out, "I am up since %s; init does not say how the services are.\n",
+              "Je tourne depuis %s ; init ne dit pas comment vont les services.\n"),
+            up);
     else if (health->up == health->services)
-        say(out, T(out, "All is well: up %s, all %u services are running.\n",
-                   "Tout va bien : en marche depuis %s, les %u services tournent.\n"), up, health->services);
+        say(out,
+            T(out, "All is well: up %s, all %u services are running.\n",
+              "Tout va bien : en marche depuis %s, les %u services tournent.\n"),
+            up, health->services);
     else
-        say(out, T(out, "Not all is well: up %s, %u of %u services are running (%s is not).\n",
-                   "Tout ne va pas bien : en marche depuis %s, %u services sur %u tournent (%s ne tourne pas).\n"),
+        say(out,
+            T(out, "Not all is well: up %s, %u of %u services are running (%s is not).\n",
+              "Tout ne va pas bien : en marche depuis %s, %u services sur %u tournent (%s ne tourne pas).\n"),
             up, health->up, health->services, health->first_down);
 }
 
@@ -137,14 +142,17 @@ static void say_memory(struct answer *out, const struct clause *clause, const st
     uint64_t used = info->memory_bytes - info->free_bytes;
     size_text(b, info->memory_bytes, out->language);
     if (clause->focus == C_USED) {
-        say(out, T(out, "%s of %s are in use (%s); the rest is free.\n", "%s sur %s sont utilisés (%s) ; le reste est libre.\n"),
+        say(out,
+            T(out, "%s of %s are in use (%s); the rest is free.\n",
+              "%s sur %s sont utilisés (%s) ; le reste est libre.\n"),
             size_text(a, used, out->language), b, share_text(c, used, info->memory_bytes, out->language));
     } else {
         say(out, T(out, "%s of %s are free (%s).\n", "%s sur %s sont libres (%s).\n"),
             size_text(a, info->free_bytes, out->language), b,
             share_text(c, info->free_bytes, info->memory_bytes, out->language));
     }
-    say(out, T(out, "%s in use\n", "%s utilisés\n"), bar_text(bar, 24, used, info->memory_bytes));
+    say(out, T(out, "%s %s in use\n", "%s %s utilisés\n"), bar_text(bar, 24, used, info->memory_bytes),
+        share_text(c, used, info->memory_bytes, out->language));
 }
 
 status_t tool_memory(struct call *call)
@@ -183,8 +191,10 @@ status_t tool_time(struct call *call)
         put_time(sheet, world_now());
         sheet_end(sheet);
     }
-    say(out, T(out, "I have no clock of the day in this version; I was started %s ago.\n",
-               "Je n'ai pas l'heure du jour dans cette version ; j'ai démarré il y a %s.\n"), up);
+    say(out,
+        T(out, "I have no clock of the day in this version; I was started %s ago.\n",
+          "Je n'ai pas l'heure du jour dans cette version ; j'ai démarré il y a %s.\n"),
+        up);
     return OK;
 }
 
@@ -197,12 +207,19 @@ static void pools_of_network(struct call *call, struct sheet *sheet)
     const struct {
         const char *key;
         uint64_t value;
-    } rows[] = {{"tcp_pcbs", stats.tcp_pcbs}, {"tcp_time_wait", stats.tcp_time_wait},
-                {"tcp_listeners", stats.tcp_listeners}, {"tcp_segments", stats.tcp_segments}, {"pbufs", stats.pbufs},
-                {"rx_buffers_out", stats.rx_buffers_out}, {"heap_used", stats.heap_used},
-                {"heap_limit", stats.heap_limit}, {"slots_used", stats.slots_used}, {"clients", stats.clients},
+    } rows[] = {{"tcp_pcbs", stats.tcp_pcbs},
+                {"tcp_time_wait", stats.tcp_time_wait},
+                {"tcp_listeners", stats.tcp_listeners},
+                {"tcp_segments", stats.tcp_segments},
+                {"pbufs", stats.pbufs},
+                {"rx_buffers_out", stats.rx_buffers_out},
+                {"heap_used", stats.heap_used},
+                {"heap_limit", stats.heap_limit},
+                {"slots_used", stats.slots_used},
+                {"clients", stats.clients},
                 {"tx_descriptors_used", stats.tx_descriptors_used},
-                {"lost_kicks_recovered", stats.lost_kicks_recovered}, {"retransmits", stats.retransmits},
+                {"lost_kicks_recovered", stats.lost_kicks_recovered},
+                {"retransmits", stats.retransmits},
                 {"checksum_errors", stats.checksum_errors}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         sheet_label(sheet, rows[i].key, rows[i].key);

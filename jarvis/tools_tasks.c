@@ -46,11 +46,14 @@ static void row_memory(struct sheet *sheet, const struct task_info *task)
 
 status_t tool_tasks(struct call *call)
 {
-    static const struct column columns[] = {
-        {"id", "Id", "N°", true},          {"name", "Name", "Nom", false},
-        {"state", "State", "État", false}, {"priority", "Prio", "Prio", true},
-        {"cpu_time_ns", "CPU time", "Temps CPU", true}, {"memory_bytes", "Memory", "Mémoire", true},
-        {"quota_bytes", "Quota", "Quota", true},        {"capabilities", "Caps", "Caps", true}};
+    static const struct column columns[] = {{"id", "Id", "N°", true},
+                                            {"name", "Name", "Nom", false},
+                                            {"state", "State", "État", false},
+                                            {"priority", "Prio", "Prio", true},
+                                            {"cpu_time_ns", "CPU time", "Temps CPU", true},
+                                            {"memory_bytes", "Memory", "Mémoire", true},
+                                            {"quota_bytes", "Quota", "Quota", true},
+                                            {"capabilities", "Caps", "Caps", true}};
     const struct task_info *tasks;
     result_t n = tasks_read(call->authority->caps[CAP_TRACE], &tasks);
     if (n < 0)
@@ -97,8 +100,21 @@ static void task_facts(struct sheet *sheet, const struct task_info *task)
     put_number(sheet, task->capabilities);
     sheet_label(sheet, "switches", T(out, "Times scheduled", "Mises sur CPU"));
     put_number(sheet, task->switches);
+    if (!task->syscalls && !out->json)
+        return;
     sheet_label(sheet, "syscalls", T(out, "System calls", "Appels système"));
     put_number(sheet, task->syscalls);
+}
+
+static void say_task(struct answer *out, const struct task_info *task)
+{
+    char memory[UNIT_TEXT], cpu[UNIT_TEXT];
+    size_text(memory, (uint64_t)task->used_pages * PAGE_SIZE, out->language);
+    time_text(cpu, task->cpu_time_ns, out->language);
+    say(out,
+        T(out, "%s (task %u, priority %u) uses %s of memory and has used %s of CPU time.\n",
+          "%s (tâche %u, priorité %u) utilise %s de mémoire et a utilisé %s de temps CPU.\n"),
+        task->name, task->id, task->priority, memory, cpu);
 }
 
 status_t tool_task_info(struct call *call)
@@ -112,9 +128,11 @@ status_t tool_task_info(struct call *call)
     if (!task) {
         answer_error(call->out, "not_found",
                      T(call->out, "There is no task \"%s\"; `tasks` lists them all.",
-                       "Il n'y a pas de tâche « %s » ; `tâches` les montre toutes."), which);
+                       "Il n'y a pas de tâche « %s » ; `tâches` les montre toutes."),
+                     which);
         return ERR_NOT_FOUND;
     }
+    say_task(call->out, task);
     struct sheet *sheet = sheet_facts(call->out, "task_info");
     task_facts(sheet, task);
     sheet_end(sheet);
@@ -202,10 +220,11 @@ static void say_top(struct call *call, const struct ranked *first, uint64_t wind
         say(out, T(out, "%s uses the most memory: %s.\n", "%s utilise le plus de mémoire : %s.\n"), first->task->name,
             size_text(a, (uint64_t)first->task->used_pages * PAGE_SIZE, out->language));
     else
-        say(out, since_start ? T(out, "%s has used the most CPU time since the start (%s ago): %s.\n",
-                                 "%s a utilisé le plus de CPU depuis le démarrage (il y a %s) : %s.\n")
-                             : T(out, "%s used the most CPU time in the last %s: %s.\n",
-                                 "%s a utilisé le plus de CPU ces dernières %s : %s.\n"),
+        say(out,
+            since_start ? T(out, "%s has used the most CPU time since the start (%s ago): %s.\n",
+                            "%s a utilisé le plus de CPU depuis le démarrage (il y a %s) : %s.\n")
+                        : T(out, "%s used the most CPU time in the last %s: %s.\n",
+                            "%s a utilisé le plus de CPU ces dernières %s : %s.\n"),
             first->task->name, time_text(b, window, out->language),
             share_text(a, first->used_ns, window, out->language));
 }
@@ -219,7 +238,7 @@ static void top_rows(struct sheet *sheet, const struct ranked *ranked, size_t co
         put_text(sheet, task->name);
         put_share(sheet, ranked[i].used_ns, window);
         if (!sheet->out->json)
-            put_text(sheet, bar_text(bar, 12, ranked[i].used_ns, window));
+            put_text(sheet, stroke_text(bar, 12, ranked[i].key, ranked[0].key));
         put_time(sheet, task->cpu_time_ns);
         row_memory(sheet, task);
     }
@@ -227,12 +246,17 @@ static void top_rows(struct sheet *sheet, const struct ranked *ranked, size_t co
 
 status_t tool_top(struct call *call)
 {
-    static const struct column columns[] = {
-        {"id", "Id", "N°", true}, {"name", "Name", "Nom", false}, {"cpu_permille", "CPU", "CPU", true},
-        {"bar", "", "", false}, {"cpu_time_ns", "CPU time", "Temps CPU", true}, {"memory_bytes", "Memory", "Mémoire", true}};
-    static const struct column json_columns[] = {
-        {"id", NULL, NULL, true}, {"name", NULL, NULL, false}, {"cpu_permille", NULL, NULL, true},
-        {"cpu_time_ns", NULL, NULL, true}, {"memory_bytes", NULL, NULL, true}};
+    static const struct column columns[] = {{"id", "Id", "N°", true},
+                                            {"name", "Name", "Nom", false},
+                                            {"cpu_permille", "CPU", "CPU", true},
+                                            {"bar", "", "", false},
+                                            {"cpu_time_ns", "CPU time", "Temps CPU", true},
+                                            {"memory_bytes", "Memory", "Mémoire", true}};
+    static const struct column json_columns[] = {{"id", NULL, NULL, true},
+                                                 {"name", NULL, NULL, false},
+                                                 {"cpu_permille", NULL, NULL, true},
+                                                 {"cpu_time_ns", NULL, NULL, true},
+                                                 {"memory_bytes", NULL, NULL, true}};
     static struct ranked ranked[TASKS_SEEN_MAX];
     const struct task_info *tasks;
     result_t n = tasks_read(call->authority->caps[CAP_TRACE], &tasks);
@@ -246,8 +270,8 @@ status_t tool_top(struct call *call)
     uint32_t count = clause_number(call->request, call->clause, SLOT_count, 10);
     count = count && count < (uint64_t)n ? count : (uint32_t)n;
     say_top(call, &ranked[0], window, !before, by_memory);
-    struct sheet *sheet = call->out->json ? sheet_table(call->out, "top", json_columns, 5)
-                                          : sheet_table(call->out, "top", columns, 6);
+    struct sheet *sheet =
+        call->out->json ? sheet_table(call->out, "top", json_columns, 5) : sheet_table(call->out, "top", columns, 6);
     top_rows(sheet, ranked, count, window);
     sheet_end(sheet);
     return OK;

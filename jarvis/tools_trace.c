@@ -28,8 +28,8 @@ static void dump_text(struct answer *out, const struct trace_record *records, re
 
 static void dump_json(struct answer *out, const struct trace_record *records, result_t count)
 {
-    static const struct column columns[] = {{.key = "sequence"}, {.key = "time_ns"}, {.key = "cpu"}, {.key = "event"},
-                                            {.key = "payload"}};
+    static const struct column columns[] = {
+        {.key = "sequence"}, {.key = "time_ns"}, {.key = "cpu"}, {.key = "event"}, {.key = "payload"}};
     struct sheet *sheet = sheet_table(out, "trace_dump", columns, 5);
     for (result_t i = 0; i < count; i++) {
         put_number(sheet, records[i].sequence);
@@ -73,14 +73,16 @@ status_t tool_trace_stats(struct call *call)
     if (n != 1)
         return call_failed(call, CAP_TRACE, n < 0 ? (status_t)n : ERR_IO);
     uint64_t seconds = info.uptime_ns / 1000000000u ? info.uptime_ns / 1000000000u : 1;
-    say(out, T(out, "%lu events in %s, %lu a second; %lu were lost.\n",
-               "%lu événements en %s, %lu par seconde ; %lu perdus.\n"), (unsigned long)info.trace_events,
-        time_text(up, info.uptime_ns, out->language), (unsigned long)(info.trace_events / seconds),
-        (unsigned long)info.trace_lost);
+    say(out,
+        T(out, "%lu events in %s, %lu a second; %lu were lost.\n",
+          "%lu événements en %s, %lu par seconde ; %lu perdus.\n"),
+        (unsigned long)info.trace_events, time_text(up, info.uptime_ns, out->language),
+        (unsigned long)(info.trace_events / seconds), (unsigned long)info.trace_lost);
     const struct {
         const char *key, *english, *french;
         uint64_t value;
-    } rows[] = {{"events", "Events", "Événements", info.trace_events}, {"lost", "Lost", "Perdus", info.trace_lost},
+    } rows[] = {{"events", "Events", "Événements", info.trace_events},
+                {"lost", "Lost", "Perdus", info.trace_lost},
                 {"context_switches", "Context switches", "Changements de contexte", info.context_switches},
                 {"syscalls", "System calls", "Appels système", info.syscalls},
                 {"ipc_messages", "Messages", "Messages", info.ipc_messages},

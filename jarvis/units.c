@@ -45,6 +45,8 @@ const char *time_text(char *out, uint64_t ns, enum language language)
         snprintf(out, UNIT_TEXT, "%lu min %lu s", (unsigned long)minutes, (unsigned long)(s % 60));
     else if (days == 0)
         snprintf(out, UNIT_TEXT, "%lu h %lu min", (unsigned long)hours, (unsigned long)(minutes % 60));
+    else if (hours % 24 == 0)
+        snprintf(out, UNIT_TEXT, "%lu %s", (unsigned long)days, day);
     else
         snprintf(out, UNIT_TEXT, "%lu %s %lu h", (unsigned long)days, day, (unsigned long)(hours % 24));
     return out;
@@ -69,6 +71,15 @@ const char *bar_text(char *out, unsigned width, uint64_t part, uint64_t whole)
         out[1 + i] = i < filled ? '#' : '.';
     out[1 + width] = ']';
     out[2 + width] = 0;
+    return out;
+}
+
+const char *stroke_text(char *out, unsigned width, uint64_t part, uint64_t whole)
+{
+    width = width < UNIT_TEXT - 1 ? width : UNIT_TEXT - 1;
+    uint64_t filled = whole ? (uint64_t)((unsigned __int128)part * width / whole) : 0;
+    memset(out, '#', filled < width ? filled : width);
+    out[filled < width ? filled : width] = 0;
     return out;
 }
 

@@ -109,12 +109,12 @@ unsigned value_kind(const char *text, size_t length)
     static const struct {
         bool (*is)(const char *text, size_t length);
         uint8_t concept;
-    } forms[] = {{is_url, C_URL},           {is_path, C_PATH},        {is_ipv4, C_ADDRESS_VALUE},
+    } forms[] = {{is_url, C_URL},           {is_path, C_PATH},          {is_ipv4, C_ADDRESS_VALUE},
                  {is_clock, C_CLOCK_VALUE}, {is_ipv6, C_ADDRESS_VALUE}, {is_host, C_HOST_VALUE},
                  {is_number, C_NUMBER}};
     for (size_t i = 0; length && i < sizeof forms / sizeof forms[0]; i++)
         if (forms[i].is(text, length))
-            return forms[i].concept;
+    return forms[i].concept;
     return C_UNKNOWN;
 }
 

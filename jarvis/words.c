@@ -27,7 +27,7 @@ static struct raw *raw_add(struct scan *scan, size_t start, size_t end, unsigned
         return NULL;
     }
     struct raw *raw = &scan->raws[scan->count++];
-    *raw = (struct raw){.start = (uint16_t)start, .end = (uint16_t)end, .concept = (uint8_t)concept};
+    *raw = (struct raw){.start = (uint16_t)start, .end = (uint16_t)end, .concept = (uint8_t) concept};
     return raw;
 }
 
@@ -218,9 +218,9 @@ static void join_numbers(struct sentence *sentence)
         struct item *before = out ? &sentence->items[out - 1] : NULL;
         bool after_number = before && (before->concept == C_NUMBER);
         if (item.concept == C_NUMBER && before && before->concept == C_TASK)
-            item.concept = C_TASK_ID;
+        item.concept = C_TASK_ID;
         if (item.concept == C_NUMBER && before && before->concept == C_PORT)
-            item.concept = C_PORT_ID;
+        item.concept = C_PORT_ID;
         if (item.concept == C_TIME_UNIT) {
             item.value = time_unit_seconds[item.value] * (after_number ? before->value : 1);
             item.concept = C_DURATION;

@@ -9,10 +9,10 @@
 #define WORD_BYTES 28
 
 struct item {
-    uint8_t concept; /* enum concept; C_UNKNOWN */
-    bool guessed;    /* corrected from a slip */
+    uint8_t concept;     /* enum concept; C_UNKNOWN */
+    bool guessed;        /* corrected from a slip */
     uint16_t start, end; /* in the text, without quotes and punctuation */
-    uint32_t value;  /* of C_NUMBER, C_TASK_ID, C_PORT_ID, C_PORT_NAME, C_DURATION (seconds), C_TOOL_NAME (intent) */
+    uint32_t value; /* of C_NUMBER, C_TASK_ID, C_PORT_ID, C_PORT_NAME, C_DURATION (seconds), C_TOOL_NAME (intent) */
 };
 
 struct sentence {

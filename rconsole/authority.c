@@ -39,12 +39,13 @@ static handle_t mint_init(handle_t init, uint32_t session, enum session_role rol
 {
     struct init_session ask = {.rights = SERVICE_READ | (role == ROLE_OBSERVER ? 0 : SERVICE_ADMIN), .badge = session};
     handle_t cap = HANDLE_NONE;
-    status_t status = ipc_call_caps(init, INIT_SESSION, &ask, sizeof ask, NULL, 0, 0, NULL, 0, &cap, 1, clock_now() + INIT_NS);
+    status_t status =
+        ipc_call_caps(init, INIT_SESSION, &ask, sizeof ask, NULL, 0, 0, NULL, 0, &cap, 1, clock_now() + INIT_NS);
     return status == OK ? cap : HANDLE_NONE;
 }
 
-status_t authority_mint(struct authority *authority, const struct authority_roots *roots, handle_t netsrv, uint32_t session,
-                        enum session_role role)
+status_t authority_mint(struct authority *authority, const struct authority_roots *roots, handle_t netsrv,
+                        uint32_t session, enum session_role role)
 {
     const uint32_t look = RIGHT_CHANNEL_SEND | SERVICE_READ;
     authority_drop(authority);

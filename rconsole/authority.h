@@ -24,6 +24,6 @@ void authority_roots_init(struct authority_roots *roots);
 /* devmgr's capability anew, at most once a second: it died with a devmgr that was restarted. */
 void authority_roots_refresh(struct authority_roots *roots, uint64_t now_ns);
 /* All four or none. */
-status_t authority_mint(struct authority *authority, const struct authority_roots *roots, handle_t netsrv, uint32_t session,
-                        enum session_role role);
+status_t authority_mint(struct authority *authority, const struct authority_roots *roots, handle_t netsrv,
+                        uint32_t session, enum session_role role);
 void authority_drop(struct authority *authority); /* revokes: what jarvis holds of it is dead when this returns */

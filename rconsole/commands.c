@@ -58,7 +58,8 @@ void command_login_done(struct console *console, struct session *s)
     if (s->login_right) {
         session_set_role(s, ROLE_OPERATOR);
         log_info("session %u is operator now", s->number);
-        out_printf(s, "You are operator now: you may restart, stop and start services. `logout` makes you observer again.\n");
+        out_printf(
+            s, "You are operator now: you may restart, stop and start services. `logout` makes you observer again.\n");
     } else {
         out_printf(s, "That token is not right; you stay what you are. Each wrong one makes the next answer slower.\n");
     }
@@ -93,9 +94,8 @@ static const struct {
     bool takes_rest; /* else the word must stand alone: "exit code of netsrv" is a question for jarvis */
     void (*run)(struct console *console, struct session *session, struct word rest);
 } commands[] = {
-    {"login", true, run_login},  {"logout", false, run_logout}, {"quit", false, run_quit},
-    {"exit", false, run_quit},   {"bye", false, run_quit},      {"quitter", false, run_quit},
-    {"adieu", false, run_quit},
+    {"login", true, run_login}, {"logout", false, run_logout}, {"quit", false, run_quit},  {"exit", false, run_quit},
+    {"bye", false, run_quit},   {"quitter", false, run_quit},  {"adieu", false, run_quit},
 };
 
 bool command_run(struct console *console, struct session *s, char *text, size_t length)

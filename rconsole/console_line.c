@@ -147,7 +147,7 @@ static enum console_event take_sub_command(struct console_line *line, uint8_t by
 
 static enum console_event take(struct console_line *line, uint8_t byte)
 {
-    static enum console_event (*const states[])(struct console_line *line, uint8_t byte) = {
+    static enum console_event (*const states[])(struct console_line * line, uint8_t byte) = {
         [COMMAND] = take_command,
         [OPTION] = take_option,
         [SUBNEGOTIATION] = take_sub,

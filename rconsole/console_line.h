@@ -12,8 +12,8 @@
 #define CONSOLE_LINE_MAX 4096u
 
 enum console_event {
-    CONSOLE_MORE = 0,  /* all bytes taken, no line yet */
-    CONSOLE_LINE,      /* text, length; valid until the next call */
+    CONSOLE_MORE = 0, /* all bytes taken, no line yet */
+    CONSOLE_LINE,     /* text, length; valid until the next call */
     CONSOLE_TOO_LONG,
     CONSOLE_NOT_UTF8,
     CONSOLE_CONTROL,   /* control: the first of them */

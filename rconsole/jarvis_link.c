@@ -20,8 +20,8 @@ static status_t attach(struct jarvis_link *link)
     if (cap < 0)
         return (status_t)cap;
     handle_t sender = (handle_t)cap;
-    status_t status = ipc_call_caps(link->jarvis, JARVIS_ATTACH, &request, sizeof request, &sender, 1, 0, NULL, 0, NULL, 0,
-                                    clock_now() + ATTACH_NS);
+    status_t status = ipc_call_caps(link->jarvis, JARVIS_ATTACH, &request, sizeof request, &sender, 1, 0, NULL, 0, NULL,
+                                    0, clock_now() + ATTACH_NS);
     if (status != OK)
         cap_close(sender); /* if it moved already its handle is stale and this does nothing */
     return status;

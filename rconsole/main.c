@@ -91,7 +91,7 @@ static void on_listen_failed(struct console *c, struct session *s, const struct 
 
 static void net_event(struct console *c, const struct net_event *event)
 {
-    static void (*const handlers[])(struct console *c, struct session *s, const struct net_event *event) = {
+    static void (*const handlers[])(struct console * c, struct session * s, const struct net_event *event) = {
         [NET_EVENT_LISTENING] = on_listening, [NET_EVENT_LISTEN_FAILED] = on_listen_failed,
         [NET_EVENT_ACCEPTED] = on_accepted,   [NET_EVENT_DATA] = on_bytes,
         [NET_EVENT_ROOM] = on_bytes,          [NET_EVENT_FIN] = on_bytes,
@@ -100,7 +100,8 @@ static void net_event(struct console *c, const struct net_event *event)
         return;
     bool listener = event->code == NET_EVENT_LISTENING || event->code == NET_EVENT_LISTEN_FAILED;
     struct session *s = listener || event->slot >= CONSOLE_SLOTS || event->code == NET_EVENT_ACCEPTED
-                            ? NULL : net_client_user(&c->net, event->slot);
+                            ? NULL
+                            : net_client_user(&c->net, event->slot);
     if (s)
         s->dirty = true;
     handlers[event->code](c, s, event);
@@ -109,8 +110,12 @@ static void net_event(struct console *c, const struct net_event *event)
 /* Waits until netsrv is there: without a network there is nothing else to do. */
 static void net_attach(struct console *c)
 {
-    const struct net_client_config config = {.slot_count = CONSOLE_SLOTS, .rx_size = CONSOLE_RX, .tx_size = CONSOLE_TX,
-                                             .signal = c->signal, .bit = NET_BIT, .channel = c->server.channel,
+    const struct net_client_config config = {.slot_count = CONSOLE_SLOTS,
+                                             .rx_size = CONSOLE_RX,
+                                             .tx_size = CONSOLE_TX,
+                                             .signal = c->signal,
+                                             .bit = NET_BIT,
+                                             .channel = c->server.channel,
                                              .badge = CONSOLE_BADGE_NETSRV};
     status_t status;
     do {
@@ -229,9 +234,13 @@ int main(void)
 {
     struct console *c = &console;
     c->listen_ns = DEADLINE_NEVER;
-    c->server = (struct ipc_server){.ops = ops, .op_count = sizeof ops / sizeof ops[0], .context = c,
-                                    .on_signals = on_signals, .on_kernel_message = on_kernel_message,
-                                    .on_idle = on_idle, .on_turn = on_turn};
+    c->server = (struct ipc_server){.ops = ops,
+                                    .op_count = sizeof ops / sizeof ops[0],
+                                    .context = c,
+                                    .on_signals = on_signals,
+                                    .on_kernel_message = on_kernel_message,
+                                    .on_idle = on_idle,
+                                    .on_turn = on_turn};
     status_t status = ipc_server_init(&c->server, QUEUE, &c->signal);
     if (status == OK)
         status = service_ready(c->server.channel);

@@ -3,7 +3,7 @@
 
 #define SECOND_NS 1000000000ull
 #define GREET_NS 60000000ull
-#define ASK_NS (10 * SECOND_NS)   /* how long a request waits for a jarvis that is away */
+#define ASK_NS (10 * SECOND_NS) /* how long a request waits for a jarvis that is away */
 #define STUCK_NS (300 * SECOND_NS)
 #define IDLE_NS (900 * SECOND_NS)
 
@@ -31,8 +31,8 @@ struct session *session_accept(struct console *console, uint32_t slot, const str
         if (s->used)
             continue;
         init_session(console, s, slot, event);
-        log_info("session %u opened, from %u.%u.%u.%u port %u", s->number, s->peer[12], s->peer[13], s->peer[14], s->peer[15],
-                 s->peer_port);
+        log_info("session %u opened, from %u.%u.%u.%u port %u", s->number, s->peer[12], s->peer[13], s->peer[14],
+                 s->peer[15], s->peer_port);
         return s;
     }
     return NULL;
@@ -143,9 +143,10 @@ static void act_refresh(struct console *console, struct session *s)
 
 static void finish_answer(struct console *console, struct session *s)
 {
-    static void (*const acts[])(struct console *console, struct session *s) = {
-        [CONSOLE_NOTHING] = act_nothing, [CONSOLE_CLOSE] = act_close, [CONSOLE_LOGOUT] = act_logout,
-        [CONSOLE_REFRESH] = act_refresh};
+    static void (*const acts[])(struct console * console, struct session * s) = {[CONSOLE_NOTHING] = act_nothing,
+                                                                                 [CONSOLE_CLOSE] = act_close,
+                                                                                 [CONSOLE_LOGOUT] = act_logout,
+                                                                                 [CONSOLE_REFRESH] = act_refresh};
     ready(s);
     acts[s->action < CONSOLE_ENDED ? s->action : CONSOLE_NOTHING](console, s);
 }
@@ -230,9 +231,9 @@ static void line_eof(struct console *console, struct session *s)
 
 static void line_event(struct console *console, struct session *s, enum console_event event)
 {
-    static void (*const handlers[])(struct console *console, struct session *s) = {
-        [CONSOLE_LINE] = line_text,         [CONSOLE_TOO_LONG] = line_too_long,   [CONSOLE_NOT_UTF8] = line_not_utf8,
-        [CONSOLE_CONTROL] = line_control,   [CONSOLE_INTERRUPT] = line_interrupt, [CONSOLE_EOF] = line_eof};
+    static void (*const handlers[])(struct console * console, struct session * s) = {
+        [CONSOLE_LINE] = line_text,       [CONSOLE_TOO_LONG] = line_too_long,   [CONSOLE_NOT_UTF8] = line_not_utf8,
+        [CONSOLE_CONTROL] = line_control, [CONSOLE_INTERRUPT] = line_interrupt, [CONSOLE_EOF] = line_eof};
     if (event != CONSOLE_MORE)
         handlers[event](console, s);
 }

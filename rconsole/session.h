@@ -47,7 +47,7 @@ struct session {
 };
 
 struct session *session_accept(struct console *console, uint32_t slot, const struct net_event *event);
-void session_end(struct console *console, struct session *session, const char *why); /* the connection is closed too */
+void session_end(struct console *console, struct session *session, const char *why);  /* the connection is closed too */
 void session_gone(struct console *console, struct session *session, const char *why); /* it is closed already */
 void session_pump(struct console *console, struct session *session);
 void session_answered(struct console *console, struct session *session, const struct console_answer *answer);

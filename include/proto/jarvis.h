@@ -7,12 +7,12 @@
 #include <proto/net.h>
 
 /* rconsole calls or sends to jarvis */
-#define JARVIS_OPS(X)                                                                            \
-    X(JARVIS_ATTACH, 1, struct jarvis_attach, struct empty, 1, SERVICE_ATTACH)                   \
-    X(JARVIS_OPEN, 2, struct jarvis_open, struct empty, 1, SERVICE_ATTACH)                       \
-    X(JARVIS_AUTHORITY, 3, struct jarvis_authority, struct empty, 4, SERVICE_ATTACH)             \
-    X(JARVIS_REQUEST, 4, struct jarvis_request, struct empty, 0, SERVICE_ATTACH)                 \
-    X(JARVIS_CLOSE, 5, struct jarvis_close, struct empty, 0, SERVICE_ATTACH)                     \
+#define JARVIS_OPS(X)                                                                \
+    X(JARVIS_ATTACH, 1, struct jarvis_attach, struct empty, 1, SERVICE_ATTACH)       \
+    X(JARVIS_OPEN, 2, struct jarvis_open, struct empty, 1, SERVICE_ATTACH)           \
+    X(JARVIS_AUTHORITY, 3, struct jarvis_authority, struct empty, 4, SERVICE_ATTACH) \
+    X(JARVIS_REQUEST, 4, struct jarvis_request, struct empty, 0, SERVICE_ATTACH)     \
+    X(JARVIS_CLOSE, 5, struct jarvis_close, struct empty, 0, SERVICE_ATTACH)         \
     X(JARVIS_ROOM, 6, struct jarvis_close, struct empty, 0, SERVICE_ATTACH)
 /* jarvis sends to rconsole (one-way; badge CONSOLE_BADGE_JARVIS) */
 #define CONSOLE_OPS(X) X(CONSOLE_ANSWER, 1, struct console_answer, struct empty, 0, 0)
@@ -47,7 +47,13 @@ struct jarvis_close { /* also of ROOM: the answer ring has room again after jarv
 };
 /* What rconsole is to do besides, with the last part of an answer. ENDED stands alone: after JARVIS_CLOSE (or an OPEN
  * that failed) jarvis has let go of the session's buffer and capabilities, and the buffer may be given to another. */
-enum console_action { CONSOLE_NOTHING = 0, CONSOLE_CLOSE, CONSOLE_LOGOUT, CONSOLE_REFRESH /* AUTHORITY anew */, CONSOLE_ENDED };
+enum console_action {
+    CONSOLE_NOTHING = 0,
+    CONSOLE_CLOSE,
+    CONSOLE_LOGOUT,
+    CONSOLE_REFRESH /* AUTHORITY anew */,
+    CONSOLE_ENDED
+};
 struct console_answer { /* bytes were put into the answer ring; last: the request is done (prompt again) */
     uint32_t session, serial, last, action;
 };

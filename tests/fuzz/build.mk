@@ -9,3 +9,9 @@ fuzz_pci_SRCS          := tests/fuzz/fuzz_pci.c $(addprefix devmgr/,pci_scan.c p
 FUZZERS += fuzz_net_command
 fuzz_net_command_SRCS   = tests/fuzz/fuzz_net_command.c $(NETSRV_HOST_SRCS)
 fuzz_net_command_CFLAGS = $(NETSRV_HOST_CFLAGS)
+
+# rconsole, jarvis
+FUZZERS += fuzz_console_line fuzz_jarvis_parser
+fuzz_console_line_SRCS  := tests/fuzz/fuzz_console_line.c rconsole/console_line.c
+fuzz_jarvis_parser_SRCS := tests/fuzz/fuzz_jarvis_parser.c $(addprefix jarvis/,parser.c slots.c grammar.c words.c fold.c values.c \
+                           lexicon.c lexicon_en.c lexicon_fr.c lexicon_names.c)

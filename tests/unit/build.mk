@@ -29,3 +29,13 @@ NETSRV_HOST_SRCS     := $(addprefix netsrv/,loop.c service.c clients.c slots.c l
 NETSRV_HOST_CFLAGS   := -Wno-tautological-constant-out-of-range-compare -include tests/unit/net_host.h -Inetsrv/lwip -isystem build/third_party/lwip/src/include
 test_netsrv_SRCS     := tests/unit/test_netsrv.c $(NETSRV_HOST_SRCS)
 test_netsrv_CFLAGS   := $(NETSRV_HOST_CFLAGS)
+
+# rconsole, jarvis
+UNIT_TESTS += test_console_line test_jarvis_parser test_jarvis_plan test_render
+jarvis_parser_SRCS      := $(addprefix jarvis/,parser.c slots.c grammar.c words.c fold.c values.c lexicon.c lexicon_en.c lexicon_fr.c \
+                           lexicon_names.c)
+test_console_line_SRCS  := tests/unit/test_console_line.c rconsole/console_line.c rconsole/login.c
+test_jarvis_parser_SRCS := tests/unit/test_jarvis_parser.c $(jarvis_parser_SRCS)
+test_jarvis_plan_SRCS   := tests/unit/test_jarvis_plan.c tests/unit/jarvis_world.c $(jarvis_parser_SRCS) \
+                           $(filter-out jarvis/main.c jarvis/session.c jarvis/world.c $(jarvis_parser_SRCS),$(jarvis_SRCS))
+test_render_SRCS        := tests/unit/test_render.c $(addprefix jarvis/,render.c units.c answer.c json_writer.c values.c)

@@ -122,9 +122,12 @@ static void the_language_is_that_of_the_words(void **state)
     static const struct {
         const char *text;
         enum language hint, language;
-    } cases[] = {{"combien de memoire", LANGUAGE_EN, LANGUAGE_FR}, {"how much memory", LANGUAGE_FR, LANGUAGE_EN},
-                 {"top", LANGUAGE_FR, LANGUAGE_FR},                {"top", LANGUAGE_EN, LANGUAGE_EN},
-                 {"réseau", LANGUAGE_EN, LANGUAGE_FR},             {"état", LANGUAGE_EN, LANGUAGE_FR}};
+    } cases[] = {{"combien de memoire", LANGUAGE_EN, LANGUAGE_FR},
+                 {"how much memory", LANGUAGE_FR, LANGUAGE_EN},
+                 {"top", LANGUAGE_FR, LANGUAGE_FR},
+                 {"top", LANGUAGE_EN, LANGUAGE_EN},
+                 {"réseau", LANGUAGE_EN, LANGUAGE_FR},
+                 {"état", LANGUAGE_EN, LANGUAGE_FR}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct request request;
         parse_request(&request, cases[i].text, strlen(cases[i].text), cases[i].hint);

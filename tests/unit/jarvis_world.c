@@ -1,0 +1,231 @@
+#include "jarvis_world.h"
+#include "jarvis/operations.h"
+#include <stdio.h>
+#include <string.h>
+
+struct fake_world fake;
+uint32_t fake_action;
+struct dialogue fake_dialogue;
+
+#define LOOK SERVICE_READ
+const struct authority fake_observer = {{FAKE_TRACE, FAKE_INIT, FAKE_DEVMGR, FAKE_NETSRV},
+                                        {RIGHT_TRACE_OBSERVE, LOOK, LOOK, LOOK}};
+const struct authority fake_operator = {{FAKE_TRACE, FAKE_INIT, FAKE_DEVMGR, FAKE_NETSRV},
+                                        {RIGHT_TRACE_OBSERVE, LOOK | SERVICE_ADMIN, LOOK, LOOK}};
+
+void fake_reset(void)
+{
+    fake = (struct fake_world){.now = 120000000000ull,
+                               .log = "[    0.001000] kernel: started\n"
+                                      "[    0.002000] kernel: boot line: netbench token=hunter2 log=info\n"
+                                      "[  100.000000] netsrv: link error on en0\n"
+                                      "[  110.000000] rconsole: operator token: hunter2\n"
+                                      "[  119.000000] jarvis: \x1b[31mred\n"};
+    fake_dialogue = (struct dialogue){0};
+}
+
+static const struct task_info fake_tasks[] = {
+    {.id = 1,
+     .name = "init",
+     .state = TASK_RECEIVING,
+     .priority = 24,
+     .used_pages = 30,
+     .quota_pages = 100,
+     .cpu_time_ns = 5000000,
+     .capabilities = 3},
+    {.id = 4,
+     .name = "netsrv",
+     .state = TASK_RECEIVING,
+     .priority = 18,
+     .used_pages = 200,
+     .quota_pages = 640,
+     .cpu_time_ns = 90000000,
+     .capabilities = 2},
+    {.id = 7,
+     .name = "jarvis",
+     .state = TASK_READY,
+     .priority = 14,
+     .used_pages = 400,
+     .quota_pages = 640,
+     .cpu_time_ns = 60000000,
+     .capabilities = 1},
+};
+
+static result_t give(void *buffer, size_t bytes, const void *records, size_t size, size_t count)
+{
+    size_t n = bytes / size < count ? bytes / size : count;
+    memcpy(buffer, records, n * size);
+    return (result_t)n;
+}
+
+static result_t info_system(uint64_t index, void *buffer, size_t bytes)
+{
+    struct system_info info = {.version = "9.9",
+                               .uptime_ns = fake.now,
+                               .memory_bytes = 256ull << 20,
+                               .free_bytes = 204ull << 20,
+                               .kernel_bytes = 1 << 20,
+                               .cpu_count = 1,
+                               .task_count = 3,
+                               .idle_ns = fake.now / 2,
+                               .trace_events = 1000,
+                               .trace_lost = 3,
+                               .log_end = strlen(fake.log)};
+    (void)index;
+    return give(buffer, bytes, &info, sizeof info, 1);
+}
+
+static result_t info_tasks(uint64_t index, void *buffer, size_t bytes)
+{
+    (void)index;
+    return give(buffer, bytes, fake_tasks, sizeof fake_tasks[0], 3);
+}
+
+static result_t info_caps(uint64_t index, void *buffer, size_t bytes)
+{
+    const struct cap_info caps[] = {
+        {.object_id = 3, .handle = 1, .rights = RIGHT_IRQ_USE, .type = OBJECT_IRQ, .owner_task_id = 4},
+        {.object_id = 4,
+         .handle = 2,
+         .rights = RIGHT_CHANNEL_SEND | SERVICE_READ,
+         .type = OBJECT_CHANNEL,
+         .owner_task_id = 4}};
+    return (index & 0xffffffff) ? 0 : give(buffer, bytes, caps, sizeof caps[0], 2);
+}
+
+static result_t info_log(uint64_t index, void *buffer, size_t bytes)
+{
+    size_t length = strlen(fake.log);
+    return index >= length ? 0 : give(buffer, bytes, fake.log + index, 1, length - index);
+}
+
+static result_t info_trace(uint64_t index, void *buffer, size_t bytes)
+{
+    struct trace_record records[40];
+    size_t n = bytes / sizeof records[0] < 40 ? bytes / sizeof records[0] : 40;
+    (void)index;
+    for (size_t i = 0; i < n; i++)
+        records[i] = (struct trace_record){.sequence = 100 + i, .event = 2, .payload = {0x1e + i}};
+    return give(buffer, bytes, records, sizeof records[0], n);
+}
+
+static result_t info_objects(uint64_t index, void *buffer, size_t bytes)
+{
+    const struct object_counts counts = {.free_pages = 1234, .capabilities = 56};
+    (void)index;
+    return give(buffer, bytes, &counts, sizeof counts, 1);
+}
+
+result_t world_info(handle_t trace, uint32_t kind, uint64_t index, void *buffer, size_t bytes)
+{
+    static result_t (*const kinds[])(uint64_t index, void *buffer, size_t bytes) = {
+        [INFO_SYSTEM] = info_system, [INFO_TASKS] = info_tasks, [INFO_CAPS] = info_caps,
+        [INFO_LOG] = info_log,       [INFO_TRACE] = info_trace, [INFO_OBJECTS] = info_objects};
+    if (trace != FAKE_TRACE)
+        return ERR_BAD_HANDLE;
+    return fake.trace_status != OK ? fake.trace_status : kinds[kind](index, buffer, bytes);
+}
+
+static status_t services(const void *request, void *reply)
+{
+    const struct init_services *ask = request;
+    struct init_service_list list = {.total = 2};
+    static const struct init_service all[] = {{"netsrv", 4, SERVICE_UP, 1, 18}, {"jarvis", 7, SERVICE_UP, 0, 14}};
+    for (uint32_t i = ask->first; i < 2; i++)
+        list.services[list.count++] = all[i];
+    memcpy(reply, &list, sizeof list);
+    return OK;
+}
+
+static status_t order(unsigned *counter, const void *request)
+{
+    memcpy(fake.last_name, request, sizeof fake.last_name);
+    if (strcmp(fake.last_name, "netsrv") != 0 && strcmp(fake.last_name, "jarvis") != 0)
+        return ERR_NOT_FOUND;
+    ++*counter;
+    return OK;
+}
+
+static status_t devices(void *reply)
+{
+    struct devmgr_device_list list = {.total = 1,
+                                      .count = 1,
+                                      .devices = {{.vendor = 0x1af4,
+                                                   .device = 0x1000,
+                                                   .class_code = 0x020000,
+                                                   .holder = 1,
+                                                   .has_msix = 1,
+                                                   .kind = "network"}}};
+    memcpy(reply, &list, sizeof list);
+    return OK;
+}
+
+static status_t net_status(void *reply)
+{
+    struct net_status status = {.name = "en0",
+                                .driver = "virtio-net",
+                                .mac = {0x52, 0x54, 0, 0x12, 0x34, 0x56},
+                                .link_up = 1,
+                                .configured = 1,
+                                .ipv4 = {10, 0, 2, 15},
+                                .mask = {255, 255, 255, 0},
+                                .gateway = {10, 0, 2, 2},
+                                .hostname = "trustos"};
+    memcpy(reply, &status, sizeof status);
+    return OK;
+}
+
+static status_t connections(void *reply)
+{
+    struct net_connection_list list = {.total = 2,
+                                       .count = 2,
+                                       .connections = {{.local_port = 2323, .state = 1},
+                                                       {.remote = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 2, 2},
+                                                        .local_port = 2323,
+                                                        .remote_port = 40000,
+                                                        .state = 4}}};
+    memcpy(reply, &list, sizeof list);
+    return OK;
+}
+
+static status_t call(uint16_t op, const void *request, void *reply)
+{
+    return op == INIT_SERVICES     ? services(request, reply)
+           : op == INIT_RESTART    ? order(&fake.restarts, request)
+           : op == INIT_STOP       ? order(&fake.stops, request)
+           : op == INIT_START      ? order(&fake.starts, request)
+           : op == DEVMGR_LIST     ? devices(reply)
+           : op == NET_STATUS      ? net_status(reply)
+           : op == NET_CONNECTIONS ? connections(reply)
+                                   : (status_t)ERR_NOT_SUPPORTED;
+}
+
+status_t world_call(handle_t service, uint16_t op, const void *request, size_t request_bytes, void *reply,
+                    size_t reply_bytes)
+{
+    status_t status = service == FAKE_INIT     ? fake.init_status
+                      : service == FAKE_DEVMGR ? fake.devmgr_status
+                      : service == FAKE_NETSRV ? fake.netsrv_status
+                                               : (status_t)ERR_BAD_HANDLE;
+    (void)request_bytes;
+    (void)reply_bytes;
+    fake.last_cap = service;
+    return status != OK ? status : call(op, request, reply);
+}
+
+uint64_t world_now(void)
+{
+    return fake.now;
+}
+
+const char *fake_ask(const char *line, const struct authority *authority, uint32_t role)
+{
+    static char bytes[ANSWER_BYTES + 1];
+    struct session_facts who = {
+        .number = 5, .role = role, .peer = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 2, 2}};
+    struct answer answer;
+    answer_init(&answer, bytes, ANSWER_BYTES, LANGUAGE_EN);
+    fake_action = execute_line(line, strlen(line), &fake_dialogue, authority, &who, &answer);
+    bytes[answer.length] = 0;
+    return bytes;
+}

@@ -1,0 +1,280 @@
+/* Jarvis's planner and executor on a machine of cardboard: every tool, every refusal, every service that fails. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "jarvis_world.h"
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    return 0;
+}
+
+static void has(const char *line, const char *part)
+{
+    const char *answer = fake_ask(line, &fake_observer, ROLE_OBSERVER);
+    if (!strstr(answer, part))
+        fail_msg("the answer to \"%s\" lacks \"%s\":\n%s", line, part, answer);
+}
+
+static void lacks(const char *line, const char *part)
+{
+    const char *answer = fake_ask(line, &fake_observer, ROLE_OBSERVER);
+    if (strstr(answer, part))
+        fail_msg("the answer to \"%s\" has \"%s\":\n%s", line, part, answer);
+}
+
+static void every_reading_tool_answers_an_observer(void **state)
+{
+    (void)state;
+    has("status", "Uptime");
+    has("status", "2 of 2");
+    has("memory", "204 MiB of 256 MiB are free");
+    has("how much memory is used?", "52 MiB of 256 MiB are in use");
+    has("tasks", "netsrv");
+    has("task 4", "Memory quota");
+    has("top", "netsrv has used the most CPU");
+    has("top 1 by memory", "jarvis uses the most memory");
+    has("services", "Restarts");
+    has("is netsrv running?", "netsrv is running");
+    has("devices", "virtio network card");
+    has("network", "10.0.2.15/24");
+    has("what is your gateway?", "The gateway is 10.0.2.2");
+    has("connections", "10.0.2.2:40000");
+    has("is port 22 open?", "Port 22 is not open");
+    has("caps netsrv", "irq");
+    has("caps", "observe");
+    has("trace dump 3", "[       102][CPU0] ContextSwitch payload=0x20\n");
+    has("trace stats", "1000");
+    has("pools", "1234");
+    has("log", "link error");
+    has("help", "status");
+    has("help memory", "OBSERVE");
+    has("whoami", "observer");
+    has("uptime", "2 min 0 s");
+}
+
+static void answers_are_in_the_language_of_the_question(void **state)
+{
+    (void)state;
+    has("combien de mémoire est libre ?", "204 Mio sur 256 Mio sont libres");
+    has("quelle est ton adresse ip ?", "Mon adresse est 10.0.2.15/24");
+    has("top", "a utilisé le plus"); /* no word tells: the language of the line before */
+    has("what is running?", "3 tasks exist");
+}
+
+static void an_observer_can_change_nothing(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"restart netsrv",
+                                        "please restart netsrv now",
+                                        "redémarre netsrv",
+                                        "stop netsrv",
+                                        "kill netsrv",
+                                        "start netsrv",
+                                        "arrête jarvis",
+                                        "service_restart netsrv",
+                                        "restart netsrv and jarvis",
+                                        "status and then restart netsrv",
+                                        "memory, if that fails restart netsrv",
+                                        "plan restart netsrv",
+                                        "parse restart netsrv",
+                                        "RESTART NETSRV --json"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        fake_ask(lines[i], &fake_observer, ROLE_OBSERVER);
+    assert_int_equal(fake.restarts + fake.stops + fake.starts, 0);
+    has("restart netsrv", "ADMIN on init");
+    has("restart netsrv", "login TOKEN");
+}
+
+static void an_operator_can_and_nothing_is_guessed(void **state)
+{
+    (void)state;
+    fake_ask("restart netsrv", &fake_operator, ROLE_OPERATOR);
+    assert_int_equal(fake.restarts, 1);
+    assert_string_equal(fake.last_name, "netsrv");
+    fake_ask("stop netsrv and jarvis", &fake_operator, ROLE_OPERATOR);
+    assert_int_equal(fake.stops, 2);
+    fake_ask("restart", &fake_operator, ROLE_OPERATOR);
+    fake_ask("never restart netsrv", &fake_operator, ROLE_OPERATOR);
+    fake_ask("plan restart netsrv", &fake_operator, ROLE_OPERATOR);
+    fake_ask("restart nosuchservice", &fake_operator, ROLE_OPERATOR);
+    assert_int_equal(fake.restarts, 1);
+}
+
+static void only_the_sessions_capabilities_are_used(void **state)
+{
+    (void)state;
+    const struct authority none = {{HANDLE_NONE}, {0}};
+    fake_ask("services", &fake_observer, ROLE_OBSERVER);
+    assert_int_equal(fake.last_cap, FAKE_INIT);
+    fake_ask("network", &none, ROLE_OBSERVER);
+    assert_int_equal(fake.last_cap, HANDLE_NONE);
+    assert_int_equal(fake_action, CONSOLE_REFRESH);
+}
+
+static void failing_services_become_plain_sentences(void **state)
+{
+    (void)state;
+    fake.netsrv_status = ERR_PEER_DIED;
+    has("network", "The network service is restarting; try again in a moment.");
+    assert_int_equal(fake_action, CONSOLE_REFRESH);
+    has("réseau", "redémarre ; réessayez");
+    has("network --json", "{\"error\":{\"code\":\"restarting\"");
+    fake.netsrv_status = ERR_TIMED_OUT;
+    has("connections", "did not answer within 2 seconds");
+    fake.devmgr_status = ERR_PEER_DIED;
+    has("devices", "device manager is restarting");
+    fake.trace_status = ERR_NO_RIGHT;
+    has("memory", "lacks the right");
+    fake.trace_status = OK;
+    fake.init_status = ERR_TIMED_OUT;
+    has("status", "init does not say"); /* the rest is still told */
+}
+
+static void conditions_decide_what_runs(void **state)
+{
+    (void)state;
+    has("network and if that fails memory", "10.0.2.15");
+    lacks("network and if that fails memory", "MiB of");
+    fake.netsrv_status = ERR_PEER_DIED;
+    has("network and if that fails memory", "MiB of");
+}
+
+static void open_requests_ask_and_take_the_answer(void **state)
+{
+    (void)state;
+    const char *answer = fake_ask("restart", &fake_operator, ROLE_OPERATOR);
+    assert_non_null(strstr(answer, "1. restart a service"));
+    answer = fake_ask("1", &fake_operator, ROLE_OPERATOR);
+    assert_non_null(strstr(answer, "Which service?"));
+    fake_ask("netsrv", &fake_operator, ROLE_OPERATOR);
+    assert_int_equal(fake.restarts, 1);
+    fake_ask("netsrv", &fake_operator, ROLE_OPERATOR); /* the question is answered: now it is a question again */
+    assert_int_equal(fake.restarts, 1);
+}
+
+static void unknown_things_are_said_to_be_unknown(void **state)
+{
+    (void)state;
+    has("make me a sandwich", "do not know");
+    has("what is the capital of france", "do not know");
+    has("ping 10.0.2.2", "this version cannot do it yet");
+    has("caps nosuch12", "nosuch12");
+    has("task 99", "99");
+    has("xyzzy memory plugh frobnicate quux", "memory"); /* the nearest thing is offered */
+}
+
+static void tokens_in_the_log_are_masked_and_escapes_neutralised(void **state)
+{
+    (void)state;
+    lacks("log", "hunter2");
+    lacks("log --json", "hunter2");
+    lacks("log", "\x1b");
+    has("log", "?[31mred");
+    has("errors in the log", "link error");
+    lacks("errors in the log", "started");
+    has("log of netsrv", "link error");
+    lacks("log of netsrv", "kernel:");
+    lacks("log of the last 15 seconds", "link error");
+}
+
+/* JSON's grammar, enough to see that a document is whole. */
+static const char *json_skip(const char *t)
+{
+    if (*t == '"') {
+        for (t++; *t && *t != '"'; t++)
+            t += *t == '\\' && t[1];
+        return *t ? t + 1 : NULL;
+    }
+    if (*t == '{' || *t == '[') {
+        char close = *t == '{' ? '}' : ']';
+        bool object = *t++ == '{';
+        if (*t == close)
+            return t + 1;
+        for (;;) {
+            if (object && (!(t = json_skip(t)) || *t++ != ':'))
+                return NULL;
+            if (!(t = json_skip(t)) || (*t != ',' && *t != close))
+                return NULL;
+            if (*t++ == close)
+                return t;
+        }
+    }
+    size_t n = strcspn(t, ",]}\n");
+    return n ? t + n : NULL;
+}
+
+static void every_tool_gives_one_json_document(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"status",         "memory",       "tasks",       "task 4",      "top",
+                                        "services",       "devices",      "network",     "connections", "caps netsrv",
+                                        "caps",           "trace dump 3", "trace stats", "pools",       "log",
+                                        "whoami",         "help memory",  "help",        "time",        "task 99",
+                                        "restart netsrv", "sandwich",     "restart"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "%s --json", lines[i]);
+        const char *answer = fake_ask(line, &fake_observer, ROLE_OBSERVER), *end = json_skip(answer);
+        bool unknown = answer[0] != '{'; /* what is not understood has no format either */
+        if (!unknown && (!end || strcmp(end, "\n") != 0))
+            fail_msg("%s: not one JSON document: %s", line, answer);
+        assert_false(unknown && i < 21);
+    }
+}
+
+static void plan_and_parse_show_and_do_nothing(void **state)
+{
+    (void)state;
+    has("plan restart netsrv then status", "refused: needs ADMIN on init");
+    has("plan restart netsrv then status", "2  status");
+    assert_string_equal(
+        fake_ask("parse ping 10.0.2.2 3 times", &fake_observer, ROLE_OBSERVER),
+        "{\"clauses\":[{\"intent\":\"ping\",\"slots\":{\"host\":\"10.0.2.2\",\"count\":3},\"link\":null,"
+        "\"cond\":null}]}\n");
+    has("parse memory and if that fails tasks", "\"link\":\"then\",\"cond\":\"if_fail\"");
+}
+
+static void any_line_has_an_answer(void **state)
+{
+    (void)state;
+    unsigned seed = 7;
+    for (unsigned round = 0; round < 3000; round++) {
+        static const char *const words[] = {"status", "memory", "caps", "%s",  "netsrv",  "the",
+                                            "7",      "if",     "then", "log", "restart", "é"};
+        char line[200] = "";
+        for (unsigned i = 0; i < round % 12 + 1; i++) {
+            strcat(line, words[(seed = seed * 1103515245 + 12345) / 65536 % 12]);
+            strcat(line, " ");
+        }
+        assert_true(strlen(fake_ask(line, &fake_observer, ROLE_OBSERVER)) > 3);
+    }
+    assert_int_equal(fake.restarts, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(every_reading_tool_answers_an_observer, setup),
+        cmocka_unit_test_setup(answers_are_in_the_language_of_the_question, setup),
+        cmocka_unit_test_setup(an_observer_can_change_nothing, setup),
+        cmocka_unit_test_setup(an_operator_can_and_nothing_is_guessed, setup),
+        cmocka_unit_test_setup(only_the_sessions_capabilities_are_used, setup),
+        cmocka_unit_test_setup(failing_services_become_plain_sentences, setup),
+        cmocka_unit_test_setup(conditions_decide_what_runs, setup),
+        cmocka_unit_test_setup(open_requests_ask_and_take_the_answer, setup),
+        cmocka_unit_test_setup(unknown_things_are_said_to_be_unknown, setup),
+        cmocka_unit_test_setup(tokens_in_the_log_are_masked_and_escapes_neutralised, setup),
+        cmocka_unit_test_setup(every_tool_gives_one_json_document, setup),
+        cmocka_unit_test_setup(plan_and_parse_show_and_do_nothing, setup),
+        cmocka_unit_test_setup(any_line_has_an_answer, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

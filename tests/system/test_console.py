@@ -32,7 +32,7 @@ WORDS = {
     "list the tasks": (r"\bnetsrv\b", r"\brconsole\b"),
     "montre les tâches": (r"\bnetsrv\b", r"\brconsole\b"),
     "what may netsrv do?": (r"\birq\b|\bdma\b",),
-    "aide": ("status", "memory|mémoire"),
+    "aide": ("état|status", "mémoire"),
 }
 
 

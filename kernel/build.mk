@@ -1,7 +1,4 @@
-# The kernel: platform (x86/, memory/) and core (the rest)
-kernel_SRCS := kernel/x86/boot.asm \
-               $(addprefix kernel/x86/,acpi.c apic.c boot_info.c boot_multiboot2.c boot_pvh.c clock.c cpu.c early.c format.c ioapic.c \
-                 log.c paging.c paging_kernel.c panic.c platform.c power.c random.c serial.c string.c symbols.c) \
-               $(wildcard kernel/main.c kernel/info.c kernel/init_task.c kernel/syscall*.c kernel/x86/entry.asm kernel/x86/user_copy.asm kernel/x86/trap.c) \
-               $(wildcard kernel/memory/*.c kernel/sched/*.c kernel/ipc/*.c kernel/cap/*.c kernel/irq/*.c kernel/trace/*.c)
+# The kernel: a folder for each thing it does
+kernel_SRCS := kernel/main.c kernel/info.c kernel/init_task.c kernel/syscall_table.c \
+               $(wildcard $(addprefix kernel/,$(addsuffix /*.c,cap ipc irq memory sched trace x86)) kernel/ipc/*.asm kernel/x86/*.asm)
 kernel_LIBS := bearssl

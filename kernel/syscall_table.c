@@ -3,8 +3,6 @@
 #include "kernel/trace/trace.h"
 #include <abi/syscall.h>
 
-_Static_assert(SYS_COUNT == 42, "entry.asm's SYS_COUNT");
-
 void *const syscall_table[SYS_COUNT] = {
 #define X(number, name, arguments) [number] = (void *)sys_##name,
     SYSCALL_LIST(X)

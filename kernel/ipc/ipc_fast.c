@@ -22,17 +22,12 @@ struct syscall_result channel_reply_recv_slow(uint64_t handle, uint64_t replies,
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE uint64_t tsc_to_ns(uint64_t tsc)
-{
-    return (uint64_t)((unsigned __int128)(tsc - clock_tsc_start) * clock_mult >> 32);
-}
-
 /* The IPC event (two words of payload) and the context switch, with one reservation and one reading of the clock. */
 INLINE void trace_ipc_switch(struct cpu *cpu, uint64_t tsc, uint16_t event, uint64_t a, uint64_t b, uint64_t tasks)
 {
     if (UNLIKELY((trace_mask & (TRACE_CLASS_IPC | TRACE_CLASS_SCHED)) == 0))
         return;
-    uint64_t now = tsc_to_ns(tsc);
+    uint64_t now = clock_of_tsc(tsc);
     struct trace_ring *ring = cpu->trace;
     uint64_t *cursor = trace_burst(ring, now);
     cursor[0] = now << 16 | event;
@@ -112,9 +107,12 @@ fault:
 
 /* ---- call ---- */
 
+void call_deliver_failed(struct channel *channel, struct task *caller);
+
 /* The server's buffer is bad: it learns so, and the call waits in the queue as if it had just come. */
-static void call_deliver_failed(struct channel *channel, struct task *caller)
+void call_deliver_failed(struct channel *channel, struct task *caller)
 {
+    caller->slot.caller = caller;
     list_remove(&caller->server_link);
     caller->server = NULL;
     caller->state = TASK_CALLING;

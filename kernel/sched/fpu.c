@@ -21,6 +21,12 @@ void fpu_set_trap(struct cpu *cpu, bool on)
     cpu->fpu_trapping = on;
 }
 
+/* For ipc_short.asm, after it made `next` current. */
+void fpu_switch_slow(const struct task *next)
+{
+    fpu_switch(cpu_this(), next);
+}
+
 void fpu_init_cpu(struct cpu *cpu)
 {
     cpu->fpu_owner = NULL;

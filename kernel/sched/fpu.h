@@ -6,6 +6,7 @@
 void fpu_init_cpu(struct cpu *cpu);
 status_t fpu_trap(struct task *task); /* OK: go on; ERR_QUOTA or ERR_NO_MEMORY: no place for the state */
 void fpu_task_ended(struct task *task);
+void fpu_switch_slow(const struct task *next); /* ipc_short.asm */
 void fpu_set_trap(struct cpu *cpu, bool on);
 
 /* At every switch: trap unless the registers are the next task's. While nobody owns them the trap is on. */

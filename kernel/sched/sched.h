@@ -4,6 +4,7 @@
 #include "kernel/sched/fpu.h"
 #include "kernel/sched/runq.h"
 #include "kernel/sched/task.h"
+#include "kernel/x86/platform.h"
 
 enum { RESCHED_NO = 0, RESCHED_MORE_URGENT = 1, RESCHED_SLICE_OVER = 2 };
 
@@ -18,13 +19,6 @@ _Noreturn void sched_preempt(void);
 _Noreturn void task_resume_short(struct task *task, int64_t value, uint64_t second);
 void preempt_window(void); /* entry.asm: takes pending interrupts inside a long operation */
 void task_wait_cancel(struct task *task, status_t status); /* ends a wait from outside: time-out, death */
-
-static inline uint64_t rdtsc(void)
-{
-    uint32_t low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (uint64_t)high << 32 | low;
-}
 
 /* The bare switch to another task: accounting, address space (0: whatever is loaded), FPU trap. The caller records it
  * in the trace. */

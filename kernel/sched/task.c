@@ -10,11 +10,6 @@
 #include "kernel/x86/paging.h"
 #include "kernel/x86/platform.h"
 
-/* entry.asm's numbers */
-_Static_assert(offsetof(struct task, context) == 0, "context first");
-_Static_assert(offsetof(struct context, rsp) == 16 && offsetof(struct context, r15) == 64, "context");
-_Static_assert(offsetof(struct context, full) == 88 && offsetof(struct context, r11) == 144, "context");
-
 struct task *task_slots[TASKS_MAX];
 uint32_t task_count;
 struct slab_cache task_object_cache = SLAB_CACHE("task object", struct task_object);

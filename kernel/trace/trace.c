@@ -82,18 +82,6 @@ uint64_t *trace_roll(struct trace_ring *ring, uint64_t now_ns)
     return ring->cursor;
 }
 
-void trace_record(uint16_t event, uint32_t words, uint64_t a, uint64_t b)
-{
-    struct trace_ring *ring = trace_ring_this();
-    uint64_t now = (uint64_t)((unsigned __int128)(rdtsc() - clock_tsc_start) * clock_mult >> 32);
-    uint64_t *cursor = trace_burst(ring, now);
-    cursor[0] = now << 16 | event;
-    cursor[1] = a;
-    cursor[2] = b;
-    ring->cursor = cursor + 1 + words;
-    ring->events++;
-}
-
 uint64_t trace_total(uint64_t *lost)
 {
     uint64_t total = 0;

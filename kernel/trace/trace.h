@@ -7,6 +7,7 @@
  *    and after. */
 #pragma once
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/platform.h"
 #include <abi/info.h>
 #include <abi/trace_events.h>
 
@@ -47,7 +48,19 @@ static inline struct trace_ring *trace_ring_this(void)
 {
     return cpu_this()->trace;
 }
-void trace_record(uint16_t event, uint32_t words, uint64_t a, uint64_t b);
+/* One event with one or two payload words, whatever the filter says. */
+static inline void trace_record(uint16_t event, uint32_t words, uint64_t a, uint64_t b)
+{
+    struct trace_ring *ring = cpu_this()->trace;
+    uint64_t now = clock_of_tsc(rdtsc());
+    uint64_t *cursor = trace_burst(ring, now);
+    cursor[0] = now << 16 | event;
+    cursor[1] = a;
+    if (words > 1)
+        cursor[2] = b;
+    ring->cursor = cursor + 1 + words;
+    ring->events++;
+}
 
 /* One event, if its class is on. */
 #define TRACE1(class, event, a)                              \

@@ -5,32 +5,8 @@
 bits 64
 default rel
 
-; struct cpu (kernel/x86/cpu.h)
-CPU_CURRENT   equ 8
-CPU_STACK     equ 16
-CPU_SCRATCH   equ 24
-CPU_RESCHED   equ 48
-CPU_SYSCALLS  equ 56
-; struct context, first in struct task (kernel/sched/task.h)
-CTX_RIP    equ 0
-CTX_RFLAGS equ 8
-CTX_RSP    equ 16
-CTX_RBX    equ 24
-CTX_RBP    equ 32
-CTX_R12    equ 40
-CTX_R13    equ 48
-CTX_R14    equ 56
-CTX_R15    equ 64
-CTX_RAX    equ 72
-CTX_RDX    equ 80
-CTX_FULL   equ 88
-CTX_RCX    equ 96
-CTX_RSI    equ 104
-CTX_RDI    equ 112
-CTX_R8     equ 120
-CTX_R9     equ 128
-CTX_R10    equ 136
-CTX_R11    equ 144
+%define OFFSET(name, offset, type, member) name equ offset
+%include "kernel/x86/offsets.inc"
 
 USER_CODE equ 0x23
 USER_DATA equ 0x1b
@@ -38,9 +14,10 @@ TRACE_CLASS_SYSCALL equ 2
 SYS_COUNT equ 42
 ERR_NOT_SUPPORTED equ -15
 
+extern ipc_short_call, ipc_short_reply_recv
 extern syscall_table, trace_mask, trace_syscall_entry, trace_syscall_exit
 extern trap_user, trap_kernel, sched_loop, sched_preempt
-global syscall_entry, task_resume, task_resume_short, sched_dispatch, isr_table, cpu_idle_wait, cpu_idle_resume, preempt_window
+global syscall_entry, syscall_general, task_resume, task_resume_short, sched_dispatch, isr_table, cpu_idle_wait, cpu_idle_resume, preempt_window
 
 section .smap_patch progbits alloc noexec nowrite align=8
 section .text
@@ -65,13 +42,20 @@ syscall_entry:
     mov rbx, rsp                        ; rbx: struct task, kept by the C functions
     mov rsp, [gs:CPU_STACK]
     inc qword [gs:CPU_SYSCALLS]
+    cmp rax, 2                          ; null, call, reply_recv
+    ja syscall_general
+    test byte [trace_mask], TRACE_CLASS_SYSCALL
+    jnz syscall_general
+    cmp eax, 1
+    je ipc_short_call
+    ja ipc_short_reply_recv
+syscall_general:
     cmp rax, SYS_COUNT                  ; all 64 bits: they index the table
     jae .unknown
-    test byte [rel trace_mask], TRACE_CLASS_SYSCALL
+    test byte [trace_mask], TRACE_CLASS_SYSCALL
     jnz .traced
     mov rcx, r10                        ; fourth argument, System V
-    lea r11, [rel syscall_table]
-    call [r11 + rax * 8]
+    call [syscall_table + rax * 8]
 .leave:
     cmp qword [gs:CPU_RESCHED], 0
     jne .preempted
@@ -79,7 +63,7 @@ syscall_entry:
     mov r11, [rbx + CTX_RFLAGS]
     mov rsp, [rbx + CTX_RSP]
     mov rbx, [rbx + CTX_RBX]
-.sysret:
+sysret_clean:
     xor edi, edi                        ; nothing of the kernel's leaves in a register
     xor esi, esi
     xor r8d, r8d
@@ -87,11 +71,11 @@ syscall_entry:
     xor r10d, r10d
     swapgs
     o64 sysret
-.unknown:
+syscall_general.unknown:
     mov rax, ERR_NOT_SUPPORTED
     xor edx, edx
-    jmp .leave
-.traced:
+    jmp syscall_general.leave
+syscall_general.traced:
     push rdi
     push rsi
     push rdx
@@ -110,19 +94,15 @@ syscall_entry:
     pop rdx
     pop rsi
     pop rdi
-    push rax
-    push rax
-    lea r11, [rel syscall_table]
-    call [r11 + rax * 8]
-    add rsp, 16
+    call [syscall_table + rax * 8]
     push rax
     push rdx
     mov rdi, rax
     call trace_syscall_exit
     pop rdx
     pop rax
-    jmp .leave
-.preempted:
+    jmp syscall_general.leave
+syscall_general.preempted:
     mov [rbx + CTX_RAX], rax
     mov [rbx + CTX_RDX], rdx
     jmp sched_preempt_entry
@@ -146,7 +126,7 @@ task_resume_short:
     mov r13, [rdi + CTX_R13]
     mov r14, [rdi + CTX_R14]
     mov r15, [rdi + CTX_R15]
-    jmp syscall_entry.sysret
+    jmp sysret_clean
 task_resume_full:
     mov qword [rdi + CTX_FULL], 0       ; the next system call saves the short set
     mov rsp, [gs:CPU_STACK]

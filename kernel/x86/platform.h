@@ -37,6 +37,16 @@ void clock_init(void);
 uint64_t clock_ns(void);                  /* nanoseconds since the kernel's entry; 128-bit multiply, monotonic */
 extern uint64_t clock_tsc_hz, clock_mult; /* ns = (tsc - clock_tsc_start) * clock_mult >> 32 */
 extern uint64_t clock_tsc_start;
+static inline uint64_t rdtsc(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+static inline uint64_t clock_of_tsc(uint64_t tsc)
+{
+    return (uint64_t)((unsigned __int128)(tsc - clock_tsc_start) * clock_mult >> 32);
+}
 uint64_t clock_ns_to_tsc(uint64_t ns);
 
 /* ---- serial.c ---- */

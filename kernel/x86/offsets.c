@@ -1,0 +1,22 @@
+/* What the assembler files know of the kernel's structs, proved: offsets.inc is the one list for both. */
+#include "kernel/ipc/ipc.h"
+#include "kernel/memory/memory_object.h"
+#include "kernel/trace/trace.h"
+#include <abi/syscall.h>
+
+#define OFFSET(name, offset, type, member) _Static_assert(offsetof(struct type, member) == (offset), #name);
+#include "kernel/x86/offsets.inc"
+#undef OFFSET
+
+/* ipc_short.asm's other numbers */
+_Static_assert(SYS_channel_call == 1 && SYS_channel_reply_recv == 2 && SYS_COUNT == 42, "system call numbers");
+_Static_assert(TASK_READY == 1 && TASK_RECEIVING == 2 && TASK_REPLYING == 4, "task states");
+_Static_assert(OBJECT_CHANNEL == 3 && RIGHT_CHANNEL_SEND == 1 << 18 && RIGHT_CHANNEL_RECV == 1 << 19, "rights");
+_Static_assert(CAP_ENTRIES_PER_PAGE == 256 && sizeof(struct cap_entry) == 16, "capability table");
+_Static_assert(offsetof(struct cap_entry, cap) == 0 && offsetof(struct cap_entry, generation) == 8, "capability table");
+_Static_assert(TASKS_MAX == 1024 && MSG_BATCH_MAX == 64, "limits");
+_Static_assert(USER_BASE == 0x1000 && USER_TOP == 0x7ffffffff000 && sizeof(struct msg) == 256, "user memory");
+_Static_assert(MSG_CALL == 1 && MSG_REPLY == 2 && offsetof(struct msg_header, token) == 12, "message header");
+_Static_assert(TRACE_ContextSwitch == 2 && TRACE_IpcCall == 7 && TRACE_IpcReply == 8, "trace events");
+_Static_assert(TRACE_CLASS_SCHED == 1 && TRACE_CLASS_SYSCALL == 2 && TRACE_CLASS_IPC == 4, "trace classes");
+_Static_assert(TRACE_BURST_WORDS_MAX * 8 == 128, "room for a burst");

@@ -67,7 +67,7 @@ objects  = $(patsubst %,$(OBJ)/$1/%.o,$($1_SRCS))
 flags    = $(if $(filter kernel,$1),$(KERNEL_FLAGS),$(USER_FLAGS)) $($1_CFLAGS) \
            $(foreach l,$(filter $(LIBRARIES),$1) $($1_LIBS),$($l_INCLUDES))
 foreign  = $(if $(filter build/third_party/%,$2),-w $($(word 3,$(subst /, ,$2))_CFLAGS))
-compile.c   = $(CC) $(strip $(call flags,$1) $(call foreign,$1,$2)) -MMD -MP -c $2 -o $3
+compile.c   = $(CC) $(strip $(call flags,$1) $(call foreign,$1,$2)) -MD -MP -c $2 -o $3
 compile.asm = nasm $(NASM_FLAGS) -MD $(3:.o=.d) -MP -o $3 $2
 
 kernel_SRCS += $(foreach l,$(kernel_LIBS),$($l_SRCS))
@@ -195,8 +195,8 @@ unit_objects = $(patsubst %,$(OBJ)/unit/$1/%.o,$($1_SRCS))
 fuzz_objects = $(patsubst %,build/obj-clang-fuzz/$1/%.o,$($1_SRCS))
 UNIT_OBJECTS := $(foreach t,$(UNIT_TESTS),$(call unit_objects,$t))
 FUZZ_OBJECTS := $(foreach t,$(FUZZERS),$(call fuzz_objects,$t))
-unit.c = $(strip $(CC) $(HOST_FLAGS) $(SANITIZE) $($(call unit,$1)_CFLAGS)) -MMD -MP -c $2 -o $3
-fuzz.c = $(strip clang $(HOST_FLAGS) $(SANITIZE) -fsanitize=fuzzer $($(call unit,$1)_CFLAGS)) -MMD -MP -c $2 -o $3
+unit.c = $(strip $(CC) $(HOST_FLAGS) $(SANITIZE) $($(call unit,$1)_CFLAGS)) -MD -MP -c $2 -o $3
+fuzz.c = $(strip clang $(HOST_FLAGS) $(SANITIZE) -fsanitize=fuzzer $($(call unit,$1)_CFLAGS)) -MD -MP -c $2 -o $3
 
 $(UNIT_TESTS:%=$(OBJ)/unit/%.flags): $(OBJ)/unit/%.flags: FORCE
 	$(call write,$(call unit.c,$*) $($*_SRCS) $($*_LIBS))

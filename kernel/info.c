@@ -51,10 +51,10 @@ static struct syscall_result info_system(struct sink *sink, uint64_t index)
                                .log_end = klog_end()};
     __builtin_memcpy(info.version, TRUSTOS_VERSION, sizeof TRUSTOS_VERSION);
     __builtin_memcpy(info.cpu_model, cpu_model, sizeof info.cpu_model);
+    info.syscalls = task_syscalls_total();
     for (uint32_t i = 0; i < cpu_count; i++) {
         info.idle_ns += (uint64_t)((unsigned __int128)sched_idle_tsc(i) * clock_mult >> 32);
         info.context_switches += cpus[i].switches;
-        info.syscalls += cpus[i].syscalls;
         info.interrupts += cpus[i].interrupts;
         info.page_faults += cpus[i].page_faults;
         info.ipc_messages += cpus[i].messages;
@@ -116,7 +116,6 @@ static struct syscall_result info_log(struct sink *sink, uint64_t index)
         if (!n)
             break;
         status = sink_put(sink, text, n);
-        index += n;
         done += n;
     }
     return status ? syscall_status(status) : (struct syscall_result){(int64_t)done, index};

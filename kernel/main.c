@@ -22,8 +22,8 @@ _Noreturn void kernel_main(uint32_t magic, uint64_t info_physical)
     platform_init(magic, info_physical);
     sched_init_cpu(&cpus[0]);
     trace_init_cpu(&cpus[0], trace_packets());
-    klog(KLOG_INFO, "TRustOs %s: %lu MiB free, %u CPU, loaded by %s", TRUSTOS_VERSION,
-         frame_free_count() * PAGE_SIZE >> 20, cpu_count, boot_info.loader);
+    klog(KLOG_INFO, "version %s, %lu MiB free, %u CPU", TRUSTOS_VERSION, frame_free_count() * PAGE_SIZE >> 20,
+         cpu_count);
     size_t length;
     sched_panic_when_idle = boot_option(boot_info.boot_line, "panictest", &length) != NULL;
     init_task_create();

@@ -67,9 +67,20 @@ static status_t task_object_attach(struct task *task)
     return OK;
 }
 
+static uint64_t syscalls_of_the_dead;
+
+uint64_t task_syscalls_total(void)
+{
+    uint64_t total = syscalls_of_the_dead;
+    for (uint32_t i = 0; i < TASKS_MAX; i++)
+        total += task_slots[i] ? task_slots[i]->syscalls : 0;
+    return total;
+}
+
 /* Undoes what task_new had done so far, in reverse; each step knows whether it happened. */
 static void task_free(struct task *task)
 {
+    syscalls_of_the_dead += task->syscalls;
     struct page_source source = account_page_source(task->account);
     if (task->root)
         paging_root_destroy(task->root, &source);

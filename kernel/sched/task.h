@@ -13,7 +13,7 @@
 #include "kernel/x86/trap.h"
 #include <abi/task.h>
 
-/* entry.asm knows these offsets (asserted in task.c). */
+/* The assembler files know these offsets (kernel/x86/offsets.inc). */
 struct context {
     uint64_t rip, rflags, rsp;                    /*   0   8  16 */
     uint64_t rbx, rbp, r12, r13, r14, r15;        /*  24 .. 64   */
@@ -88,6 +88,7 @@ static inline uint32_t task_id(const struct task *task)
 }
 
 /* ---- task.c ---- */
+uint64_t task_syscalls_total(void); /* of all tasks since boot, also those that are gone */
 status_t task_new(const struct task_create_args *args, struct account *parent, struct cap *supervisor,
                   struct task **task);
 void task_begin(struct task *task, uint64_t entry, uint64_t stack_top, uint64_t argument);

@@ -1,6 +1,6 @@
 /* One struct per processor, found through GS in the kernel. Interrupts are off whenever the kernel runs, and one lock
  * lets one processor in at a time, so no field needs a lock of its own.
- * entry.asm uses the first fields by offset: keep them first and in this order (asserted in cpu.c). */
+ * The assembler files know the first fields by offset (offsets.inc). */
 #pragma once
 #include "kernel/sched/runq.h"
 #include <abi/types.h>
@@ -28,7 +28,6 @@ struct cpu {
     uint64_t user_root;        /* gs:32 physical address in CR3 */
     struct task *fpu_owner;    /* gs:40 whose FPU state is in the registers; NULL: nobody's */
     uint64_t resched;          /* gs:48 a more urgent task became ready */
-    uint64_t syscalls;         /* gs:56 */
     uint64_t switched_in_tsc;  /* when current began to run */
     uint64_t fpu_trapping;     /* CR0.TS as it stands */
     struct trace_ring *trace;

@@ -41,7 +41,7 @@ syscall_entry:
     mov [rsp + CTX_RSP], rbx
     mov rbx, rsp                        ; rbx: struct task, kept by the C functions
     mov rsp, [gs:CPU_STACK]
-    inc qword [gs:CPU_SYSCALLS]
+    inc qword [rbx + TASK_SYSCALLS]
     cmp rax, 2                          ; null, call, reply_recv
     ja syscall_general
     test byte [trace_mask], TRACE_CLASS_SYSCALL

@@ -246,6 +246,15 @@ class Machine:
         self.wait_port(ECHO, talk, limit)
         return self
 
+    def connect_many(self, port, count):
+        """`count` connections open at once. A pause between them: QEMU's own backlog holds one, and the host repeats a
+        lost SYN only after a second."""
+        many = []
+        for _ in range(count):
+            many.append(self.connect(port))
+            time.sleep(0.01)
+        return many
+
     def console(self, limit=60):
         return Console(self.ports[CONSOLE], limit)
 

@@ -43,8 +43,8 @@ def an_unknown_boot_option_is_reported_and_ignored():
     with Machine(Boot(append="frobnicate nosuch=17 log=info")) as machine:
         machine.wait_console()
         for word in ("frobnicate", "nosuch"):
-            expect(rf"^.*\b{word}\b.*$", machine.serial(), "the serial log")
-        check(not re.search(r"unknown.*\blog\b=", machine.serial()), "a known option was called unknown")
+            expect(rf"unknown boot option '?{word}.*ignored", machine.serial(), "the serial log")
+        check(not re.search(r"unknown boot option '?log", machine.serial()), "a known option was called unknown")
 
 
 @test()

@@ -76,7 +76,8 @@ def restarts_one_after_another_leak_no_memory(machine):
 def crashes_and_comes_back(name):
     def function():
         with Machine(Boot(append=f"crashtest={name} netbench")) as machine:
-            machine.wait_serial(rf"\b{name}\b.*(fault|crash)", 120)
+            machine.wait_serial(rf"init: {name}: killed", 60)
+            machine.wait_serial(rf"init: {name}: killed[\s\S]*init: {name} is ready", 60)
             machine.wait_console()
             expect(r"10\.0\.2\.15", machine.ask("network"))
             check("PANIC" not in machine.serial().upper(), "the kernel panicked")
@@ -85,5 +86,5 @@ def crashes_and_comes_back(name):
 
 for _name in SERVICES:
     _function = crashes_and_comes_back(_name)
-    _function.__name__ = f"a_fault_in_{_name}_is_reported_and_it_comes_back"
+    _function.__name__ = f"a_crash_of_{_name}_is_reported_and_it_comes_back"
     test()(_function)

@@ -4,6 +4,7 @@
 #include <abi/types.h>
 
 /* X(name, takes a value, reader, what it does) */
+/* clang-format off */
 #define BOOT_OPTIONS(X)                                                                             \
     X("log", 1, "kernel", "what goes to the serial port: error, warning, info (default) or debug")  \
     X("panictest", 0, "kernel", "panic on purpose once init runs, to see the dump")                 \
@@ -13,12 +14,12 @@
     X("nopoll", 0, "netsrv", "halt at once when idle instead of after a short poll")                \
     X("bench", 0, "init", "start the instruction-count benchmark task (test image only)")           \
     X("crashtest", 1, "init", "name of a service that init kills once, 500 ms after it is ready (test)")
+/* clang-format on */
 
 static inline bool boot_word_is(const char *word, size_t length, const char *name)
 {
     size_t i = 0;
-    for (; i < length && name[i] && word[i] == name[i]; i++) {
-    }
+    for (; i < length && name[i] && word[i] == name[i]; i++) {}
     return name[i] == 0 && (i == length || word[i] == '=');
 }
 
@@ -27,12 +28,10 @@ static inline const char *boot_option(const char *line, const char *name, size_t
 {
     while (*line) {
         size_t n = 0;
-        for (; line[n] && line[n] != ' '; n++) {
-        }
+        for (; line[n] && line[n] != ' '; n++) {}
         if (n && boot_word_is(line, n, name)) {
             size_t k = 0;
-            for (; k < n && line[k] != '='; k++) {
-            }
+            for (; k < n && line[k] != '='; k++) {}
             k += k < n;
             *length = n - k;
             return line + k;

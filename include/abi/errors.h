@@ -1,6 +1,7 @@
 /* Every status there is, with the words a person reads. One list: numbers, names and texts come from it. */
 #pragma once
 
+/* clang-format off */
 #define ERROR_LIST(X)                                                                   \
     X(OK, 0, "done")                                                                    \
     X(ERR_INVALID, -1, "an argument has a value that the call does not take")           \
@@ -25,6 +26,7 @@
     X(ERR_UNREACHABLE, -20, "no way to that address")                                   \
     X(ERR_REFUSED, -21, "the other side refused")                                       \
     X(ERR_RESTARTED, -22, "stopped at a preemption point: call again to go on")
+/* clang-format on */
 
 enum {
 #define X(name, value, text) name = value,

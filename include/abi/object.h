@@ -5,6 +5,7 @@
 #pragma once
 #include <abi/types.h>
 
+/* clang-format off */
 #define OBJECT_TYPES(X)      \
     X(NONE, "none")          \
     X(TASK, "task")          \
@@ -17,6 +18,7 @@
     X(TRACE, "trace")        \
     X(POWER, "power")        \
     X(ROOT, "root")
+/* clang-format on */
 
 enum object_type {
 #define X(name, text) OBJECT_##name,
@@ -35,7 +37,7 @@ enum object_type {
 #define RIGHT_MEMORY_READ (1u << 18)
 #define RIGHT_MEMORY_WRITE (1u << 19)
 #define RIGHT_MEMORY_EXEC (1u << 20)
-#define RIGHT_MEMORY_PIN (1u << 21) /* may be pinned for a device */
+#define RIGHT_MEMORY_PIN (1u << 21)   /* may be pinned for a device */
 #define RIGHT_SIGNAL_RAISE (1u << 18) /* the bits of the badge, and no others (badge 0: all) */
 #define RIGHT_SIGNAL_BIND (1u << 19)
 #define RIGHT_IRQ_USE (1u << 18)
@@ -43,7 +45,7 @@ enum object_type {
 #define RIGHT_IOPORT_WRITE (1u << 19)
 #define RIGHT_DMA_PIN (1u << 18)
 #define RIGHT_TASK_INFO (1u << 18)
-#define RIGHT_TASK_CONTROL (1u << 19) /* map, grant, start, kill */
+#define RIGHT_TASK_CONTROL (1u << 19)  /* map, grant, start, kill */
 #define RIGHT_TRACE_EMIT (1u << 18)    /* log lines and user events */
 #define RIGHT_TRACE_OBSERVE (1u << 19) /* system_info, trace_read */
 #define RIGHT_TRACE_CONTROL (1u << 20) /* filters */

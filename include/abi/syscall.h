@@ -3,6 +3,7 @@
 #pragma once
 
 /* X(number, name, arguments) — the handlers' table, the C stubs' numbers and the trace's names all come from here. */
+/* clang-format off */
 #define SYSCALL_LIST(X)          \
     X(0, null, 0)                \
     X(1, channel_call, 3)        \
@@ -46,6 +47,7 @@
     X(39, trace_control, 3)      \
     X(40, system_info, 5)        \
     X(41, power_control, 2)
+/* clang-format on */
 
 enum syscall_number {
 #define X(number, name, arguments) SYS_##name = number,

@@ -7,11 +7,11 @@
 
 /* task_create: the new task has an empty address space and table, and does not run before task_start. */
 struct task_create_args {
-    char name[TASK_NAME_MAX];   /* ends in 0; letters, digits, '-', '_' */
-    uint32_t priority;          /* at most the creator's own */
-    uint32_t quota_pages;       /* taken out of the creator's quota until the task is gone */
-    handle_t supervisor;        /* channel (SEND) that gets MSG_FAULT and MSG_EXIT; the badge it carries comes with them */
-    uint32_t reserved;          /* 0 */
+    char name[TASK_NAME_MAX]; /* ends in 0; letters, digits, '-', '_' */
+    uint32_t priority;        /* at most the creator's own */
+    uint32_t quota_pages;     /* taken out of the creator's quota until the task is gone */
+    handle_t supervisor; /* channel (SEND) that gets MSG_FAULT and MSG_EXIT; the badge it carries comes with them */
+    uint32_t reserved;   /* 0 */
 };
 
 enum task_state {

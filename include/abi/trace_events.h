@@ -4,6 +4,7 @@
  * u64 payload words, 4-byte fields in pairs; at most three words. */
 #pragma once
 
+/* clang-format off */
 #define TRACE_EVENTS(E, F)                                                                                  \
     E(1, TimerTick, timer_tick, SCHED, F(u64, tick))                                                        \
     E(2, ContextSwitch, ctx_switch, SCHED, F(u32, prev_task) F(u32, next_task))                             \
@@ -33,8 +34,10 @@
     E(26, LogLine, log_line, LOG, F(u32, task) F(u32, level) F(u64, position))                              \
     E(27, BootStep, boot_step, LOG, F(u32, step) F(u32, reserved))                                          \
     E(28, UserEvent, user_event, USER, F(u32, task) F(u32, event) F(u64, value))
+/* clang-format on */
 
 /* Classes: bits of the filter mask. C(bit, NAME, text) */
+/* clang-format off */
 #define TRACE_CLASSES(C)   \
     C(0, SCHED, "sched")   \
     C(1, SYSCALL, "syscall") \
@@ -46,6 +49,7 @@
     C(7, TASK, "task")     \
     C(8, LOG, "log")       \
     C(9, USER, "user")
+/* clang-format on */
 
 enum trace_event_id {
 #define F(type, name)

@@ -10,14 +10,14 @@ typedef int64_t result_t;  /* a syscall's answer: a count, handle or address >= 
 
 #define HANDLE_NONE 0u
 #define HANDLE_INDEX_BITS 20
-#define HANDLE_INDEX(h) ((h) & 0xfffffu)
+#define HANDLE_INDEX(h) ((h)&0xfffffu)
 #define HANDLE_GENERATION(h) ((h) >> HANDLE_INDEX_BITS)
 
 #define PAGE_SIZE 4096ul
 #define PAGE_SHIFT 12
 
 /* Deadlines are absolute nanoseconds since boot, as clock_now() tells them. */
-#define DEADLINE_NOW 0ul            /* do not wait: ERR_WOULD_BLOCK when nothing is there */
-#define DEADLINE_NEVER UINT64_MAX   /* wait as long as the other side lives */
+#define DEADLINE_NOW 0ul          /* do not wait: ERR_WOULD_BLOCK when nothing is there */
+#define DEADLINE_NEVER UINT64_MAX /* wait as long as the other side lives */
 
 #define MUST_CHECK __attribute__((warn_unused_result))

@@ -2,6 +2,7 @@
 #pragma once
 #include <proto/protocol.h>
 
+/* clang-format off */
 #define DEVMGR_OPS(X)                                                                             \
     X(DEVMGR_LIST, 1, struct devmgr_list, struct devmgr_device_list, 0, SERVICE_READ)             \
     X(DEVMGR_CLAIM, 2, struct devmgr_claim, struct devmgr_claimed, 0, SERVICE_ATTACH)             \
@@ -10,6 +11,7 @@
     X(DEVMGR_CONFIG_READ, 5, struct devmgr_config, struct devmgr_config_value, 0, SERVICE_ATTACH) \
     X(DEVMGR_ENABLE, 6, struct devmgr_enable, struct empty, 0, SERVICE_ATTACH)                    \
     X(DEVMGR_RELEASE, 7, struct devmgr_enable, struct empty, 0, SERVICE_ATTACH)
+/* clang-format on */
 
 /* Service rights of devmgr's own: the class of devices that the capability may claim. init's manifest gives a driver
  * exactly one (a host test proves it); the kernel stamps them on each message, so devmgr needs no table of clients. */

@@ -4,6 +4,7 @@
 #include <proto/protocol.h>
 
 /* X(NAME, number, request, reply, caps in, rights) */
+/* clang-format off */
 #define INIT_OPS(X)                                                                      \
     X(INIT_CONNECT, 1, struct init_connect, struct init_connected, 0, 0)                 \
     X(INIT_READY, 2, struct init_ready, struct empty, 1, 0)                              \
@@ -12,6 +13,7 @@
     X(INIT_STOP, 5, struct init_name, struct empty, 0, SERVICE_ADMIN)                    \
     X(INIT_START, 6, struct init_name, struct empty, 0, SERVICE_ADMIN)                   \
     X(INIT_SESSION, 7, struct init_session, struct empty, 0, SERVICE_ATTACH)
+/* clang-format on */
 
 struct init_name {
     char name[16];

@@ -7,6 +7,7 @@
 #include <proto/net.h>
 
 /* rconsole calls or sends to jarvis */
+/* clang-format off */
 #define JARVIS_OPS(X)                                                                \
     X(JARVIS_ATTACH, 1, struct jarvis_attach, struct empty, 1, SERVICE_ATTACH)       \
     X(JARVIS_OPEN, 2, struct jarvis_open, struct empty, 1, SERVICE_ATTACH)           \
@@ -14,6 +15,7 @@
     X(JARVIS_REQUEST, 4, struct jarvis_request, struct empty, 0, SERVICE_ATTACH)     \
     X(JARVIS_CLOSE, 5, struct jarvis_close, struct empty, 0, SERVICE_ATTACH)         \
     X(JARVIS_ROOM, 6, struct jarvis_close, struct empty, 0, SERVICE_ATTACH)
+/* clang-format on */
 /* jarvis sends to rconsole (one-way; badge CONSOLE_BADGE_JARVIS) */
 #define CONSOLE_OPS(X) X(CONSOLE_ANSWER, 1, struct console_answer, struct empty, 0, 0)
 

@@ -14,12 +14,14 @@
 #pragma once
 #include <proto/protocol.h>
 
+/* clang-format off */
 #define NET_OPS(X)                                                                                  \
     X(NET_ATTACH, 1, struct net_attach, struct net_attached, 3, SERVICE_ATTACH)                     \
     X(NET_STATUS, 2, struct net_status_request, struct net_status, 0, SERVICE_READ)                 \
     X(NET_STATS, 3, struct net_stats_request, struct net_stats, 0, SERVICE_READ)                    \
     X(NET_CONNECTIONS, 4, struct net_connections, struct net_connection_list, 0, SERVICE_READ)      \
     X(NET_RESOLVE, 5, struct net_resolve, struct net_resolved, 0, SERVICE_CONNECT)
+/* clang-format on */
 
 /* ---- the region: page-aligned, made by the client with memory_create, mapped by both ---- */
 #define NET_REGION_MAGIC 0x54454e54u
@@ -38,14 +40,14 @@ struct ring_control {
 
 enum net_command_code {
     NET_COMMAND_NONE = 0,
-    NET_COMMAND_LISTEN,       /* value: port; slot unused; `cookie` comes back in every event of this listener */
-    NET_COMMAND_UNLISTEN,     /* value: port */
-    NET_COMMAND_CONNECT,      /* slot: a free one; value: port; address: 16 bytes IPv6 or ::ffff:a.b.c.d */
-    NET_COMMAND_SHUT,         /* slot: no more data from us: FIN after what lies in the tx ring */
-    NET_COMMAND_CLOSE,        /* slot: give it back; what lies in the tx ring is still sent, received data is dropped */
-    NET_COMMAND_ABORT,        /* slot: reset */
-    NET_COMMAND_KICK,         /* slot: tx data was added or rx data taken (a busy netsrv looks anyway) */
-    NET_COMMAND_DETACH,       /* the client drops its region: all its connections are reset, its listeners closed */
+    NET_COMMAND_LISTEN,   /* value: port; slot unused; `cookie` comes back in every event of this listener */
+    NET_COMMAND_UNLISTEN, /* value: port */
+    NET_COMMAND_CONNECT,  /* slot: a free one; value: port; address: 16 bytes IPv6 or ::ffff:a.b.c.d */
+    NET_COMMAND_SHUT,     /* slot: no more data from us: FIN after what lies in the tx ring */
+    NET_COMMAND_CLOSE,    /* slot: give it back; what lies in the tx ring is still sent, received data is dropped */
+    NET_COMMAND_ABORT,    /* slot: reset */
+    NET_COMMAND_KICK,     /* slot: tx data was added or rx data taken (a busy netsrv looks anyway) */
+    NET_COMMAND_DETACH,   /* the client drops its region: all its connections are reset, its listeners closed */
     NET_COMMAND_COUNT
 };
 struct net_command {
@@ -57,15 +59,15 @@ struct net_command {
 
 enum net_event_code {
     NET_EVENT_NONE = 0,
-    NET_EVENT_LISTENING,  /* value: port */
+    NET_EVENT_LISTENING,     /* value: port */
     NET_EVENT_LISTEN_FAILED, /* value: port; status: ERR_EXISTS, ERR_NO_RIGHT, … */
-    NET_EVENT_ACCEPTED,   /* slot: netsrv took a free one; value: local port; address, remote_port: the peer */
-    NET_EVENT_CONNECTED,  /* slot */
-    NET_EVENT_FAILED,     /* slot: CONNECT did not succeed; status; the slot is free again */
-    NET_EVENT_DATA,       /* slot: the rx ring went from empty to not empty */
-    NET_EVENT_ROOM,       /* slot: room in the tx ring after the client had set producer_asleep */
-    NET_EVENT_FIN,        /* slot: the peer will send no more (what is in the rx ring stays readable) */
-    NET_EVENT_CLOSED,     /* slot: gone: status OK after CLOSE, ERR_PEER_DIED after a reset by the peer,
+    NET_EVENT_ACCEPTED,      /* slot: netsrv took a free one; value: local port; address, remote_port: the peer */
+    NET_EVENT_CONNECTED,     /* slot */
+    NET_EVENT_FAILED,        /* slot: CONNECT did not succeed; status; the slot is free again */
+    NET_EVENT_DATA,          /* slot: the rx ring went from empty to not empty */
+    NET_EVENT_ROOM,          /* slot: room in the tx ring after the client had set producer_asleep */
+    NET_EVENT_FIN,           /* slot: the peer will send no more (what is in the rx ring stays readable) */
+    NET_EVENT_CLOSED,        /* slot: gone: status OK after CLOSE, ERR_PEER_DIED after a reset by the peer,
                              ERR_TIMED_OUT. The slot is free again after this event and one CLOSE or ABORT from the
                              client, whichever comes last: so no late command can hit the slot's next connection. */
 };

@@ -16,7 +16,7 @@
 
 /* clang-format off */
 const struct tool tools[INTENT_COUNT] = {
-    TOOL(status, "how the system is, uptime", "comment va le système", "status", "état", READS, TRACE,
+    TOOL(status, "how the system is, uptime", "comment va le système", "status", "état (status)", READS, TRACE,
          RIGHT_TRACE_OBSERVE, NO_SLOT, tool_status)
     TOOL(memory, "memory used and free", "la mémoire utilisée et libre", "memory", "mémoire", READS, TRACE,
          RIGHT_TRACE_OBSERVE, NO_SLOT, tool_memory)

@@ -1,5 +1,6 @@
 /* All of rconsole's state. One task, one thread, one loop (main.c). */
 #pragma once
+#include "rconsole/lobby.h"
 #include "rconsole/session.h"
 #include <lib/ipc.h>
 
@@ -20,4 +21,5 @@ struct console {
     uint64_t listen_ns; /* when to try to listen again; DEADLINE_NEVER: listening */
     uint32_t next_number;
     struct session sessions[SESSIONS_MAX];
+    struct guest lobby[CONSOLE_SLOTS];
 };

@@ -8,7 +8,7 @@
 #pragma once
 #include "rconsole/authority.h"
 
-#define LINK_PLACES 24 /* sessions, and some that wait for ENDED */
+#define LINK_PLACES 30 /* sessions, and some that wait for ENDED */
 enum { CONSOLE_BADGE_NETSRV = 1, CONSOLE_BADGE_JARVIS = 2 };
 
 struct place {

@@ -46,31 +46,25 @@ static const struct ipc_op ops[] = {CONSOLE_OPS(X)};
 
 /* ---- from netsrv ---- */
 
-static void refuse(struct console *c, uint32_t slot)
-{
-    static const char words[] = "All sessions of this console are in use; please try again later.\n";
-    net_client_write(&c->net, slot, words, sizeof words - 1);
-    net_client_close(&c->net, slot);
-}
-
 static void on_accepted(struct console *c, struct session *s, const struct net_event *event)
 {
-    s = session_accept(c, event->slot, event);
-    net_client_set_user(&c->net, event->slot, s);
-    if (!s)
-        refuse(c, event->slot);
+    (void)s;
+    lobby_enter(c, event);
 }
 
 static void on_bytes(struct console *c, struct session *s, const struct net_event *event)
 {
-    (void)c;
+    bool fin = event->code == NET_EVENT_FIN;
     if (s)
-        s->fin |= event->code == NET_EVENT_FIN;
+        s->fin |= fin;
+    else if (fin)
+        lobby_fin(c, event->slot);
 }
 
 static void on_closed(struct console *c, struct session *s, const struct net_event *event)
 {
     net_client_close(&c->net, event->slot); /* our last word on the slot */
+    lobby_leave(c, event->slot);
     if (s)
         session_gone(c, s, event->status == OK ? "closed" : status_text(event->status));
 }
@@ -135,6 +129,7 @@ static void net_died(struct console *c)
     for (unsigned i = 0; i < SESSIONS_MAX; i++)
         if (c->sessions[i].used)
             session_gone(c, &c->sessions[i], "the network service was restarted");
+    lobby_clear(c);
     net_attach(c);
 }
 
@@ -189,13 +184,15 @@ static void on_turn(void *context)
         if (s->used && (s->dirty || (s->state == SESSION_ASKED && !s->asked_sent)))
             session_pump(c, s);
     }
+    lobby_turn(c, now);
     c->again |= link_pump(&c->link);
 }
 
 static uint64_t on_idle(void *context)
 {
     struct console *c = context;
-    uint64_t due = c->listen_ns, now = clock_now();
+    uint64_t now = clock_now(), due = lobby_due(c);
+    due = c->listen_ns < due ? c->listen_ns : due;
     if (!net_client_sleep(&c->net))
         return DEADLINE_NOW;
     for (unsigned i = 0; i < SESSIONS_MAX; i++) {

@@ -15,7 +15,7 @@
 #include "rconsole/jarvis_link.h"
 #include "rconsole/login.h"
 
-#define SESSIONS_MAX 16
+#define SESSIONS_MAX 20 /* 16 are promised; some may be on their way out */
 #define SESSION_OUT 1024
 
 enum session_state { SESSION_GREETING = 0, SESSION_READY, SESSION_ASKED, SESSION_WAITING, SESSION_ENDING };

@@ -37,7 +37,7 @@ struct nic_received {
 struct nic_packet {
     const struct nic_fragment *fragments; /* the first starts tx_headroom bytes before the frame */
     uint32_t count, id;
-    uint8_t *headroom;                         /* where the first fragment lies for us */
+    uint8_t *headroom;                        /* where the first fragment lies for us */
     uint16_t checksum_start, checksum_offset; /* start 0: no checksum to be filled in by the device */
 };
 
@@ -70,7 +70,7 @@ struct nic_ops {
     /* id < rx_buffers; memory is where the buffer lies for us (for device headers). False: full. */
     bool (*rx_provide)(struct nic *nic, const uint8_t *memory, uint64_t address, uint32_t length, uint32_t id);
     unsigned (*rx_take)(struct nic *nic, struct nic_received *received, unsigned max);
-    bool (*rx_pending)(struct nic *nic); /* cheap: reads one word */
+    bool (*rx_pending)(struct nic *nic);                               /* cheap: reads one word */
     bool (*tx_send)(struct nic *nic, const struct nic_packet *packet); /* false: full */
     unsigned (*tx_done)(struct nic *nic, uint32_t *ids, unsigned max);
     unsigned (*tx_outstanding)(struct nic *nic);

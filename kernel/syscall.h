@@ -32,7 +32,7 @@ DECLARE(channel_send)(uint64_t handle, uint64_t messages, uint64_t count);
 DECLARE(channel_recv)(uint64_t handle, uint64_t messages, uint64_t capacity, uint64_t deadline_ns);
 DECLARE(channel_create)(uint64_t slots, uint64_t credit);
 DECLARE(signal_create)(void);
-DECLARE(signal_raise)(uint64_t handle, uint64_t bits);
+DECLARE(signal_raise)(uint64_t handle, uint64_t bits, uint64_t flags);
 DECLARE(signal_bind)(uint64_t handle, uint64_t channel_handle);
 DECLARE(cap_mint)(uint64_t handle, uint64_t rights, uint64_t badge);
 DECLARE(cap_close)(uint64_t handle);

@@ -318,7 +318,7 @@ void net_client_flush(struct net_client *client)
     client->ring |= ring_publish_produced(&client->commands);
     client->ring |= ring_publish_consumed(&client->events);
     if (client->ring)
-        (void)signal_raise(client->bell, UINT64_MAX); /* a dead netsrv is told by MSG_CLOSED */
+        (void)signal_raise_no_hurry(client->bell, UINT64_MAX); /* a dead netsrv is told by MSG_CLOSED */
     client->ring = false;
 }
 

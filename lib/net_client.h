@@ -37,10 +37,11 @@ struct net_client_config {
     uint32_t connect_slots; /* the last ones of these are for net_client_connect, the others for accepted connections */
     uint32_t rx_size, tx_size; /* bytes of each slot's rings: powers of two, NET_SIZE_MIN..NET_SIZE_MAX. The receive
                                   window is rx_size; speed over a link = ring size / round trip */
-    handle_t signal;  /* a signal bound to the caller's channel, with RAISE and MINT (the caller keeps it) */
-    uint32_t bit;     /* 0..63: which bit of it netsrv raises */
-    handle_t channel; /* the caller's own channel: gets MSG_CLOSED with `badge` when netsrv dies. HANDLE_NONE: not told */
-    uint32_t badge;   /* not 0; unique among those that the caller gave out */
+    handle_t signal;           /* a signal bound to the caller's channel, with RAISE and MINT (the caller keeps it) */
+    uint32_t bit;              /* 0..63: which bit of it netsrv raises */
+    handle_t
+        channel;    /* the caller's own channel: gets MSG_CLOSED with `badge` when netsrv dies. HANDLE_NONE: not told */
+    uint32_t badge; /* not 0; unique among those that the caller gave out */
 };
 
 struct net_client_slot {
@@ -97,7 +98,7 @@ uint32_t net_client_read(struct net_client *client, uint32_t slot, void *bytes, 
 /* Without a copy: how many bytes lie in one piece at *at. They change under a lying netsrv only; copy, then check. */
 uint32_t net_client_peek(struct net_client *client, uint32_t slot, void **at);
 void net_client_consume(struct net_client *client, uint32_t slot, uint32_t count); /* at most what peek said */
-uint32_t net_client_unread(struct net_client *client, uint32_t slot); /* all that is there now */
+uint32_t net_client_unread(struct net_client *client, uint32_t slot);              /* all that is there now */
 
 uint32_t net_client_write(struct net_client *client, uint32_t slot, const void *bytes, uint32_t count);
 /* Without a copy: room in one piece at *at, then net_client_produce of at most as much. */

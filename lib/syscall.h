@@ -95,6 +95,11 @@ static inline status_t signal_raise(handle_t signal, uint64_t bits)
 {
     return (status_t)syscall3(SYS_signal_raise, signal, bits, 0).value;
 }
+/* Likewise, for who is about to wait: a more urgent receiver runs when the caller waits, at the latest after a slice. */
+static inline status_t signal_raise_no_hurry(handle_t signal, uint64_t bits)
+{
+    return (status_t)syscall3(SYS_signal_raise, signal, bits, SIGNAL_NO_HURRY).value;
+}
 /* Binds to the channel (RECV): its recv returns and clears the word. A channel has at most one signal. */
 static inline status_t signal_bind(handle_t signal, handle_t channel)
 {
@@ -178,6 +183,12 @@ static inline status_t task_info(handle_t task, struct task_info *info)
 static inline void task_yield(void)
 {
     syscall3(SYS_task_yield, 0, 0, 0);
+}
+
+/* Gives way like task_yield. True: another task could run on this CPU, of whatever priority: do not spin. */
+static inline bool task_others_ready(void)
+{
+    return syscall3(SYS_task_yield, 0, 0, 0).value != 0;
 }
 
 /* ---- time and chance ---- */

@@ -163,7 +163,7 @@ static void detach(struct client *client, const struct net_command *command)
 
 typedef void (*command_handler)(struct client *client, const struct net_command *command);
 static const command_handler handlers[NET_COMMAND_COUNT] = {
-    [NET_COMMAND_LISTEN] = listener_add, [NET_COMMAND_UNLISTEN] = listener_remove,
+    [NET_COMMAND_LISTEN] = listener_add,  [NET_COMMAND_UNLISTEN] = listener_remove,
     [NET_COMMAND_CONNECT] = slot_connect, [NET_COMMAND_SHUT] = slot_shut,
     [NET_COMMAND_CLOSE] = slot_close,     [NET_COMMAND_ABORT] = slot_abort,
     [NET_COMMAND_KICK] = slot_kick,       [NET_COMMAND_DETACH] = detach,

@@ -67,7 +67,7 @@ struct client {
     struct slot *slots, *free_slots;
     uint32_t slots_used;
     struct slot *first_event, **last_event;
-    bool ring; /* its bell at the end of the turn */
+    bool ring;          /* its bell at the end of the turn */
     uint64_t sent_mark; /* dropped: the device must have passed it */
 };
 
@@ -113,8 +113,8 @@ MUST_CHECK status_t client_attach(uint32_t badge, uint32_t rights, const struct 
                                   const handle_t caps[3], struct net_attached *reply, handle_t *bell);
 void client_drop(struct client *client);
 void clients_drop_badge(uint32_t badge);
-bool clients_commands(void); /* handles what lies in the command rings; true: something did */
-void clients_flush(void);    /* events, and one ring of each bell that needs it */
-bool clients_sleep(void);    /* before waiting: false, a command came meanwhile */
-bool clients_pending(void);  /* some command lies there; cheap */
+bool clients_commands(void);     /* handles what lies in the command rings; true: something did */
+void clients_flush(void);        /* events, and one ring of each bell that needs it */
+bool clients_sleep(void);        /* before waiting: false, a command came meanwhile */
+bool clients_pending(void);      /* some command lies there; cheap */
 uint64_t clients_deadline(void); /* of a dropped client that waits for the device; DEADLINE_NEVER */

@@ -42,7 +42,7 @@ static size_t class_of(size_t bytes)
         return COUNTED;
     size_t class = 0;
     while (class < CLASSES && sizes[class] < bytes)
-        class++;
+        class ++;
     return class < CLASSES ? class : CLASSES + 1;
 }
 

@@ -100,7 +100,8 @@ static void receive_one(const struct nic_received *received)
     struct rx_buffer *buffer = &self.rx[received->id];
     buffer->at_device = false;
     self.at_device--;
-    if (received->length < 14 || received->length > NIC_MTU_FRAME || received->offset > RX_BUFFER_SIZE - NIC_MTU_FRAME) {
+    if (received->length < 14 || received->length > NIC_MTU_FRAME ||
+        received->offset > RX_BUFFER_SIZE - NIC_MTU_FRAME) {
         self.counters.rx_dropped++;
         rx_freed(&buffer->pbuf.pbuf);
         return;

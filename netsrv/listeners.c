@@ -4,7 +4,6 @@
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 
-
 struct listener listeners[NET_LISTENERS_MAX];
 
 static struct listener *find(uint16_t port)
@@ -71,8 +70,8 @@ void listener_add(struct client *client, const struct net_command *command)
     struct listener *listener = find_free();
     uint16_t port = (uint16_t)command->value;
     if (!listener) {
-        struct net_event event = {.code = NET_EVENT_LISTEN_FAILED, .status = ERR_TABLE_FULL, .value = port,
-                                  .cookie = command->cookie};
+        struct net_event event = {
+            .code = NET_EVENT_LISTEN_FAILED, .status = ERR_TABLE_FULL, .value = port, .cookie = command->cookie};
         client_post(client, &event);
         return;
     }

@@ -12,14 +12,24 @@
 
 #define NS_PER_MS 1000000ull
 #define SECOND_LOOK_NS (2 * NS_PER_MS)
+#define POLL_NS 50000u
+#define POLLS 1u             /* after traffic */
+#define POLL_LOOKS 200u      /* between two looks at the clock */
 #define LOOKS 2u             /* without traffic, until all is quiet */
 #define QUIET_SLACK_MS 1000u /* without connections lwIP's housekeeping may come so much later */
 
 static struct {
     bool woken_by_irq, config_changed;
     unsigned looks_left;
+    bool may_poll;
+    unsigned polls_left;
     uint64_t next_look;
 } self;
+
+void loop_init(bool may_poll)
+{
+    self.may_poll = may_poll;
+}
 
 void loop_signals(void *context, uint64_t bits)
 {
@@ -50,11 +60,12 @@ static bool second_look_due(void)
 
 static void note_traffic(void)
 {
+    self.polls_left = POLLS;
     self.looks_left = LOOKS;
     self.next_look = port_now() + SECOND_LOOK_NS;
 }
 
-bool loop_turn(void)
+void loop_turn(void)
 {
     port_update_time();
     handle_interrupts();
@@ -70,7 +81,31 @@ bool loop_turn(void)
     slots_turn(); /* slots whose CLOSED has just gone out */
     if (traffic || commands)
         note_traffic();
-    return traffic || commands;
+}
+
+/* ---- a short look before halting ---- */
+
+/* While nobody else could run: waking up from a halt costs tens of microseconds under emulation, and in a conversation
+ * the next packet is about to come. */
+static bool poll(void)
+{
+    if (!self.may_poll || !self.polls_left)
+        return false;
+    self.polls_left--;
+    uint64_t end = clock_now() + POLL_NS;
+    do {
+        if (task_others_ready())
+            return false;
+        for (unsigned i = 0; i < POLL_LOOKS; i++)
+            if (interface_pending())
+                return true;
+    } while (!clients_pending() && clock_now() < end);
+    return clients_pending();
+}
+
+bool loop_more(void)
+{
+    return interface_pending() || clients_pending() || poll();
 }
 
 /* ---- waiting ---- */

@@ -12,8 +12,10 @@
 
 enum loop_bits { IRQ_BIT = 0, CONFIG_IRQ_BIT = 1, FIRST_CLIENT_BIT = 2 };
 
+void loop_init(bool may_poll); /* may_poll: look for a moment before halting */
 void loop_signals(void *context, uint64_t bits);
-bool loop_turn(void); /* true: something was done, there may be more */
+void loop_turn(void);
+bool loop_more(void); /* cheap: there is work for another turn (after a turn with traffic: looks for a moment) */
 /* Before waiting: interrupts on, sleep flags set, a look after each. True: wait until *deadline_ns (else not at all). */
 bool loop_may_wait(uint64_t *deadline_ns);
 void loop_woken(void);

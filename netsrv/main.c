@@ -13,6 +13,7 @@
 #include "netsrv/port.h"
 #include "netsrv/service.h"
 
+#define TURNS_MAX 16u /* then the messages get a look, too */
 #define HEAP_SHARE 2u /* the heap may take this part of the quota */
 #define HEAP_LIMIT_MAX (32ul << 20)
 
@@ -63,7 +64,12 @@ _Noreturn static void run(void)
 {
     for (;;) {
         uint64_t deadline = DEADLINE_NOW;
-        bool wait = !loop_turn() && loop_may_wait(&deadline);
+        for (unsigned turns = 0; turns < TURNS_MAX; turns++) {
+            loop_turn();
+            if (!loop_more())
+                break;
+        }
+        bool wait = loop_may_wait(&deadline);
         ipc_server_turn(&server, deadline);
         if (wait)
             loop_woken();
@@ -72,6 +78,7 @@ _Noreturn static void run(void)
 
 int main(void)
 {
+    size_t unused;
     status_t status = start_channel();
     if (status == OK)
         status = start_device();
@@ -79,6 +86,7 @@ int main(void)
         log_error("no network: %s", status_text(status));
         return status;
     }
+    loop_init(!boot_option(boot_line(), "nopoll", &unused));
     service_init(server.channel);
     clients_init(signal, FIRST_CLIENT_BIT);
     start_stack();

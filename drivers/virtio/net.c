@@ -28,7 +28,7 @@ struct virtio_net {
     struct virtio_device device;
     struct virtqueue rx, tx;
     const uint8_t *rx_memory[VIRTQUEUE_SIZE_MAX]; /* by id */
-    bool rx_ran_low; /* the device may have gone without buffers: kick whatever it says */
+    bool rx_ran_low;                              /* the device may have gone without buffers: kick whatever it says */
 };
 
 static struct virtio_net *net_of(struct nic *nic)
@@ -38,9 +38,12 @@ static struct virtio_net *net_of(struct nic *nic)
 
 /* ---- opening ---- */
 
-#define WANTED                                                                                              \
-    (VIRTIO_BIT(NET_F_CSUM) | VIRTIO_BIT(NET_F_GUEST_CSUM) | VIRTIO_BIT(NET_F_MAC) |                         \
-     VIRTIO_BIT(NET_F_STATUS) | VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_F_EVENT_IDX))
+/* Not EVENT_IDX, although the queue can do it in a way that lives through lost kicks: that way kicks once a batch
+ * whatever the device wishes, and under TCG each kick may wait for QEMU's lock. With the flags of §2.7.7 and §2.7.10
+ * the device can say that it is awake: 108 instead of 115 us for an echo, and more connections per second. */
+#define WANTED                                                                                                  \
+    (VIRTIO_BIT(NET_F_CSUM) | VIRTIO_BIT(NET_F_GUEST_CSUM) | VIRTIO_BIT(NET_F_MAC) | VIRTIO_BIT(NET_F_STATUS) | \
+     VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC))
 
 static void describe(struct nic *nic, const struct virtio_net *net)
 {
@@ -118,10 +121,11 @@ static unsigned rx_take(struct nic *nic, struct nic_received *received, unsigned
         uint32_t header = sizeof(struct net_header);
         uint32_t frame = length > header ? length - header : 0; /* 0: netsrv only takes the buffer back */
         bool good = net->rx_memory[id][0] & (HEADER_NEEDS_CSUM | HEADER_DATA_VALID); /* §5.1.6.4.1 */
-        received[n++] = (struct nic_received){.id = id,
-                                              .offset = header,
-                                              .length = frame,
-                                              .flags = good && nic->features & NIC_RX_CHECKSUM ? NIC_RX_CHECKSUM_GOOD : 0};
+        received[n++] =
+            (struct nic_received){.id = id,
+                                  .offset = header,
+                                  .length = frame,
+                                  .flags = good && nic->features & NIC_RX_CHECKSUM ? NIC_RX_CHECKSUM_GOOD : 0};
     }
     return n;
 }

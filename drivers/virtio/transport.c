@@ -14,7 +14,13 @@ struct virtio_common { /* §4.1.4.3 */
 };
 _Static_assert(sizeof(struct virtio_common) == 56, "virtio_pci_common_cfg up to queue_device");
 
-enum { STATUS_ACKNOWLEDGE = 1, STATUS_DRIVER = 2, STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8, STATUS_NEEDS_RESET = 64 };
+enum {
+    STATUS_ACKNOWLEDGE = 1,
+    STATUS_DRIVER = 2,
+    STATUS_DRIVER_OK = 4,
+    STATUS_FEATURES_OK = 8,
+    STATUS_NEEDS_RESET = 64
+};
 enum { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_ISR = 3, CAP_DEVICE = 4 }; /* §4.1.4 */
 #define PCI_CAP_POINTER 0x34
 #define PCI_CAP_VENDOR 9
@@ -36,8 +42,8 @@ static uint32_t config_read(const struct virtio_device *device, unsigned offset,
 {
     struct devmgr_config request = {device->resources.device_id, (uint16_t)offset, (uint16_t)width};
     struct devmgr_config_value value = {0};
-    status_t status = ipc_call(device->resources.devmgr, DEVMGR_CONFIG_READ, &request, sizeof request, &value,
-                               sizeof value, soon());
+    status_t status =
+        ipc_call(device->resources.devmgr, DEVMGR_CONFIG_READ, &request, sizeof request, &value, sizeof value, soon());
     return status == OK ? value.value : 0;
 }
 

@@ -17,7 +17,7 @@
 struct virtio_common; /* §4.1.4.3, in transport.c */
 
 struct virtio_mapping {
-    uint8_t *address; /* of the capability's first page */
+    uint8_t *address;      /* of the capability's first page */
     uint64_t first, bytes; /* which part of the BAR it is */
     handle_t memory;
 };

@@ -42,7 +42,7 @@ struct virtq_used { /* §2.7.8; avail_event lies behind the ring */
 #define VIRTQ_AVAIL_NO_INTERRUPT 1u
 #define VIRTQ_USED_NO_NOTIFY 1u
 
-struct virtq_chain { /* private, by head descriptor */
+struct virtq_chain {       /* private, by head descriptor */
     uint32_t id, writable; /* the caller's name; bytes the device may write */
     uint16_t count;        /* descriptors; 0: not outstanding */
     uint16_t next;         /* free list, or next descriptor of the chain */

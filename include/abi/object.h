@@ -54,6 +54,8 @@ enum object_type {
 #define RIGHT_ROOT_TASK (1u << 19)   /* create tasks: init's */
 #define RIGHTS_ALL 0xffffffffu
 
+#define SIGNAL_NO_HURRY 1u /* signal_raise's flags: see lib/syscall.h */
+
 /* What cap_info and INFO_CAPS tell of one capability. */
 struct cap_info {
     uint64_t object_id; /* unique since boot */

@@ -12,7 +12,7 @@
     X(4, channel_recv, 4)        \
     X(5, channel_create, 2)      \
     X(6, signal_create, 0)       \
-    X(7, signal_raise, 2)        \
+    X(7, signal_raise, 3)        \
     X(8, signal_bind, 2)         \
     X(9, cap_mint, 3)            \
     X(10, cap_close, 1)          \

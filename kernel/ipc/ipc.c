@@ -355,7 +355,7 @@ struct syscall_result sys_signal_create(void)
     return syscall_object_named(task, &signal->object, RIGHTS_ALL & ~RIGHTS_SERVICE);
 }
 
-struct syscall_result sys_signal_raise(uint64_t handle, uint64_t bits)
+struct syscall_result sys_signal_raise(uint64_t handle, uint64_t bits, uint64_t flags)
 {
     struct cap *cap;
     status_t status = cap_check(&task_this()->table, (handle_t)handle, OBJECT_SIGNAL, RIGHT_SIGNAL_RAISE, &cap);
@@ -365,7 +365,10 @@ struct syscall_result sys_signal_raise(uint64_t handle, uint64_t bits)
         bits &= cap->badge;
     struct signal *signal = (struct signal *)cap->object;
     TRACE2(IPC, SignalRaise, bits, TRACE_WORD(signal->object.id, task_id(task_this())));
+    bool hurry = cpu_this()->resched;
     signal_raise_bits(signal, bits);
+    if (flags & SIGNAL_NO_HURRY && !hurry)
+        sched_no_hurry();
     return syscall_status(OK);
 }
 

@@ -213,6 +213,19 @@ _Noreturn void sched_preempt(void)
     sched_dispatch();
 }
 
+/* What was just made ready is more urgent than the current task but need not run before that waits: at most a slice. */
+void sched_no_hurry(void)
+{
+    struct cpu *cpu = cpu_this();
+    if (cpu->resched != RESCHED_MORE_URGENT)
+        return;
+    cpu->resched = RESCHED_NO;
+    if (cpu->slice_end_ns == UINT64_MAX) {
+        cpu->slice_end_ns = clock_ns() + SLICE_NS;
+        timer_update(cpu);
+    }
+}
+
 /* Gives way to equals that are ready. */
 void sched_yield(struct task *task)
 {

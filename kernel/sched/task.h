@@ -114,6 +114,7 @@ void sched_switch_to(struct cpu *cpu, struct task *next); /* registers' owner, a
 void sched_timer_interrupt(void);
 void sched_init_cpu(struct cpu *cpu);
 void sched_yield(struct task *task);
+void sched_no_hurry(void);
 _Noreturn void task_resume(struct task *task); /* entry.asm */
 
 static inline struct task *task_this(void)

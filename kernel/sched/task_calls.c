@@ -168,7 +168,7 @@ struct syscall_result sys_task_info(uint64_t task_handle, uint64_t user_info)
 struct syscall_result sys_task_yield(void)
 {
     sched_yield(task_this());
-    return syscall_status(OK);
+    return syscall_value(cpu_this()->runq.ready != 0);
 }
 
 struct syscall_result sys_clock_now(void)

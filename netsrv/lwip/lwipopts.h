@@ -46,7 +46,7 @@
 #define TCP_MSS 1460
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 3
-#define TCP_WND (256 * 1024) /* the largest receive ring (NET_SIZE_MAX); each connection's own is set in sockets.c */
+#define TCP_WND (256 * 1024)    /* the largest receive ring (NET_SIZE_MAX); each connection's own is set in sockets.c */
 #define TCP_SND_BUF (96 * 1024) /* more costs a longer walk over the queue at each write */
 #define TCP_SND_QUEUELEN 512
 #define TCP_SNDLOWAT (32 * 1024)

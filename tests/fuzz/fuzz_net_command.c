@@ -76,7 +76,9 @@ static void put_command(const struct step *s)
     struct net_region *region = (struct net_region *)client.region;
     struct net_command *ring = (struct net_command *)(client.region + layout.command_offset);
     struct net_command *c = &ring[region->commands.produced % NET_COMMANDS];
-    *c = (struct net_command){.code = s->where % 10, .slot = s->value % 12, .value = 1u + s->more % 5,
+    *c = (struct net_command){.code = s->where % 10,
+                              .slot = s->value % 12,
+                              .value = 1u + s->more % 5,
                               .address = {[10] = 0xff, 0xff, 10, 0, 2, 15}};
     region->commands.produced++;
 }
@@ -85,24 +87,18 @@ static void step(const struct step *s)
 {
     uint8_t *slots = client.region + layout.slot_offset;
     switch (s->what % 6) {
-    case 0:
-        put_command(s);
-        break;
+    case 0: put_command(s); break;
     case 1: /* any word of the slots' controls */
         memset(slots + (s->where * 4u + s->value) % (SLOTS * sizeof(struct net_slot)), s->more, 1);
         break;
     case 2: /* the region's own words, command ring's count included */
         client.region[(s->where | (s->value & 1u) << 8) % sizeof(struct net_region)] = s->more;
         break;
-    case 3:
-        peer_step(s->value);
-        break;
-    case 4:
-        host_now += s->value * 10 * MS;
-        break;
+    case 3: peer_step(s->value); break;
+    case 4: host_now += s->value * 10 * MS; break;
     default:
         for (unsigned i = 0; i < 1 + s->value % 4u; i++)
-            (void)loop_turn();
+            loop_turn();
     }
 }
 
@@ -112,8 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!started)
         start();
     started = true;
-    struct net_client_config config = {.slot_count = SLOTS, .connect_slots = 2, .rx_size = 2048, .tx_size = 2048,
-                                       .signal = client_signal};
+    struct net_client_config config = {
+        .slot_count = SLOTS, .connect_slots = 2, .rx_size = 2048, .tx_size = 2048, .signal = client_signal};
     if (net_client_attach(&client, &config, DEADLINE_NEVER) != OK ||
         net_region_layout(SLOTS, 2048, 2048, &layout) != OK)
         abort();
@@ -124,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (peer)
         tcp_abort(peer);
     for (unsigned i = 0; i < 4; i++)
-        (void)loop_turn();
+        loop_turn();
     client.attached = false; /* its bell is closed already */
     net_client_detach(&client);
     return 0;

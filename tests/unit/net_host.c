@@ -421,8 +421,22 @@ static bool wire_failed(struct nic *nic)
 }
 static const uint16_t wire_devices[] = {0x1041, 0};
 const struct nic_ops virtio_net_ops = {
-    .name = "wire", .vendor = 0x1af4, .devices = wire_devices, .open = wire_open, .close = wire_close,
-    .rx_provide = wire_rx_provide, .rx_take = wire_rx_take, .rx_pending = wire_rx_pending, .tx_send = wire_tx_send,
-    .tx_done = wire_tx_done, .tx_outstanding = wire_tx_outstanding, .kick = wire_kick, .second_look = wire_close,
-    .irq_arm = wire_arm, .irq_disarm = wire_close, .irq_cause = wire_close, .link_up = wire_up, .failed = wire_failed,
+    .name = "wire",
+    .vendor = 0x1af4,
+    .devices = wire_devices,
+    .open = wire_open,
+    .close = wire_close,
+    .rx_provide = wire_rx_provide,
+    .rx_take = wire_rx_take,
+    .rx_pending = wire_rx_pending,
+    .tx_send = wire_tx_send,
+    .tx_done = wire_tx_done,
+    .tx_outstanding = wire_tx_outstanding,
+    .kick = wire_kick,
+    .second_look = wire_close,
+    .irq_arm = wire_arm,
+    .irq_disarm = wire_close,
+    .irq_cause = wire_close,
+    .link_up = wire_up,
+    .failed = wire_failed,
 };

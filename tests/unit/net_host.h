@@ -27,15 +27,17 @@ _Noreturn void host_task_exit(int64_t code);
 #define dma_unpin host_dma_unpin
 #define signal_create host_signal_create
 #define signal_raise host_signal_raise
+#define signal_raise_no_hurry host_signal_raise
 #define channel_create host_channel_create
 #define clock_now host_clock_now
 #define random_bytes host_random_bytes
 #define task_yield host_task_yield
+#define task_others_ready() true
 #define task_exit host_task_exit
 
 /* ---- for the tests ---- */
-extern uint64_t host_now;       /* ns; the clock */
-unsigned host_handles(void);    /* open now */
+extern uint64_t host_now;               /* ns; the clock */
+unsigned host_handles(void);            /* open now */
 uint64_t host_signals(handle_t signal); /* bits raised; cleared */
 /* Which of the wire's frames get lost, in per cent; how many the queue to the device holds. */
 extern unsigned host_loss_percent, host_tx_limit;

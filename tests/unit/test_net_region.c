@@ -104,9 +104,20 @@ static void boot_line_address(void **state)
     assert_memory_equal(a.dns, ((uint8_t[]){9, 9, 9, 9}), 4);
     assert_int_equal(parse("1.2.3.4/32", &a), OK);
     assert_int_equal(parse("1.2.3.4/32,dns=1.1.1.1", &a), OK);
-    static const char *const bad[] = {"",           "1.2.3.4",       "1.2.3/24",        "1.2.3.4/33",    "1.2.3.256/24",
-                                      "1.2.3.4/24,", "1.2.3.4/24,x", "1.2.3.4/24,1.2.3.4,", "1.2.3.4/24x", "1..3.4/24",
-                                      "1.2.3.4/24,1.2.3.4,dns=", "1.2.3.4/24,1.2.3.4,1.2.3.4", "dhcp", "1.2.3.4444/24"};
+    static const char *const bad[] = {"",
+                                      "1.2.3.4",
+                                      "1.2.3/24",
+                                      "1.2.3.4/33",
+                                      "1.2.3.256/24",
+                                      "1.2.3.4/24,",
+                                      "1.2.3.4/24,x",
+                                      "1.2.3.4/24,1.2.3.4,",
+                                      "1.2.3.4/24x",
+                                      "1..3.4/24",
+                                      "1.2.3.4/24,1.2.3.4,dns=",
+                                      "1.2.3.4/24,1.2.3.4,1.2.3.4",
+                                      "dhcp",
+                                      "1.2.3.4444/24"};
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(parse(bad[i], &a), ERR_INVALID);
     for (unsigned cut = 0; cut < 21; cut++) /* not ended by 0: reads no byte behind it */
@@ -138,8 +149,12 @@ static void pattern_is_rfc864(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layout_holds_everything), cmocka_unit_test(layout_refuses), cmocka_unit_test(codes),
-        cmocka_unit_test(slots_and_ports),         cmocka_unit_test(rights),         cmocka_unit_test(boot_line_address),
+        cmocka_unit_test(layout_holds_everything),
+        cmocka_unit_test(layout_refuses),
+        cmocka_unit_test(codes),
+        cmocka_unit_test(slots_and_ports),
+        cmocka_unit_test(rights),
+        cmocka_unit_test(boot_line_address),
         cmocka_unit_test(pattern_is_rfc864),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

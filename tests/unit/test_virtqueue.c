@@ -316,12 +316,12 @@ static void expect_broken(uint32_t id, uint16_t advance)
 static void lying_used_ring_breaks_the_queue(void **state)
 {
     (void)state;
-    expect_broken(SIZE, 1);       /* no such descriptor */
+    expect_broken(SIZE, 1); /* no such descriptor */
     expect_broken(0xffffffff, 1);
-    expect_broken(10, 1);         /* not outstanding */
-    expect_broken(0, 5);          /* more than there are */
+    expect_broken(10, 1); /* not outstanding */
+    expect_broken(0, 5);  /* more than there are */
     expect_broken(0, 0x8000);
-    expect_broken(0, 2);          /* the second entry says 0, too: twice the same */
+    expect_broken(0, 2); /* the second entry says 0, too: twice the same */
 }
 
 static void random_lies_stay_inside(void **state)
@@ -347,10 +347,10 @@ static void random_lies_stay_inside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(areas_do_not_overlap),        cmocka_unit_test(ids_come_back_once),
+        cmocka_unit_test(areas_do_not_overlap),          cmocka_unit_test(ids_come_back_once),
         cmocka_unit_test(indirect_takes_one_descriptor), cmocka_unit_test(kicks_when_asked),
-        cmocka_unit_test(lost_kick_is_made_good),      cmocka_unit_test(next_batch_kicks_after_a_lost_one),
-        cmocka_unit_test(interrupts_arm_and_look),     cmocka_unit_test(lying_used_ring_breaks_the_queue),
+        cmocka_unit_test(lost_kick_is_made_good),        cmocka_unit_test(next_batch_kicks_after_a_lost_one),
+        cmocka_unit_test(interrupts_arm_and_look),       cmocka_unit_test(lying_used_ring_breaks_the_queue),
         cmocka_unit_test(random_lies_stay_inside),
     };
     srand(2);

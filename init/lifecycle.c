@@ -1,5 +1,6 @@
 /* Starting, dying and coming back: carries out what the state machine of supervise.h says. */
 #include "init/service.h"
+#include "init/tar.h"
 
 #include <abi/boot_options.h>
 #include <string.h>
@@ -34,8 +35,8 @@ static void forget_task(struct service *s)
 
 static void kill_task(struct service *s)
 {
-    if (s->task != HANDLE_NONE)
-        (void)task_kill(s->task);
+    if (s->task != HANDLE_NONE && task_kill(s->task) == OK)
+        s->ending_id = s->task_id;
     forget_task(s);
 }
 
@@ -63,8 +64,7 @@ static void on_fault(struct init *init, struct service *s, const struct msg_faul
     log_error("%s: %s (vector %u) at ip 0x%llx, address 0x%llx, error 0x%llx, sp 0x%llx", s->entry->name,
               vector_name(fault->vector), fault->vector, (unsigned long long)fault->ip,
               (unsigned long long)fault->address, (unsigned long long)fault->error_code, (unsigned long long)fault->sp);
-    if (s->task != HANDLE_NONE)
-        (void)task_kill(s->task);
+    kill_task(s);
     service_died(init, s);
 }
 
@@ -86,7 +86,9 @@ void service_message(struct init *init, const struct msg *m)
     struct msg_fault fault;
     memcpy(&exit, m->payload, sizeof exit);
     memcpy(&fault, m->payload, sizeof fault);
-    if (m->head.kind == MSG_FAULT && s->task_id && fault.task_id == s->task_id)
+    if (m->head.kind == MSG_EXIT && s->ending_id && exit.task_id == s->ending_id)
+        s->ending_id = 0;
+    else if (m->head.kind == MSG_FAULT && s->task_id && fault.task_id == s->task_id)
         on_fault(init, s, &fault);
     else if (m->head.kind == MSG_EXIT && s->task_id && exit.task_id == s->task_id)
         on_exit(init, s, &exit);
@@ -105,6 +107,13 @@ void service_start(struct init *init, struct service *s)
         log_error("%s: cannot be started: %s", s->entry->name, status_text(status));
         service_died(init, s);
     }
+}
+
+bool service_known(const struct init *init, const struct service *s)
+{
+    struct tar_file file;
+    return manifest_wanted(s->entry, boot_line()) ||
+           tar_find(init->archive, init->archive_size, s->entry->name, &file) == OK;
 }
 
 static bool crashtest_names(const char *name)
@@ -176,7 +185,7 @@ void services_turn(struct init *init)
         crash_if_due(init);
     for (size_t i = 0; i < manifest_count; i++) {
         struct service *s = &init->services[i];
-        if (s->run.state == SERVICE_BACKING_OFF && supervise_due(&s->run) <= clock_now())
+        if (!s->ending_id && supervise_due(&s->run) <= clock_now())
             service_start(init, s);
     }
 }
@@ -185,7 +194,8 @@ uint64_t services_due(const struct init *init)
 {
     uint64_t due = init->crash_due_ns;
     for (size_t i = 0; i < manifest_count; i++) {
-        uint64_t of_this = supervise_due(&init->services[i].run);
+        const struct service *s = &init->services[i];
+        uint64_t of_this = s->ending_id ? DEADLINE_NEVER : supervise_due(&s->run);
         due = of_this < due ? of_this : due;
     }
     return due;

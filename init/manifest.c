@@ -9,6 +9,7 @@
 const struct manifest_entry manifest[] = {
     {
         .name = "devmgr",
+        .carries_console = true,
         .priority = 20,
         .quota_pages = 96,
         .quota_percent = 1,
@@ -17,6 +18,7 @@ const struct manifest_entry manifest[] = {
     },
     {
         .name = "netsrv",
+        .carries_console = true,
         .priority = 18,
         .quota_pages = 640,
         .quota_percent = 15,
@@ -26,6 +28,7 @@ const struct manifest_entry manifest[] = {
     },
     {
         .name = "jarvis", /* nothing of its own: its authority comes with each session */
+        .carries_console = true,
         .priority = 14,
         .quota_pages = 192,
         .quota_percent = 5,
@@ -34,6 +37,7 @@ const struct manifest_entry manifest[] = {
     },
     {
         .name = "rconsole",
+        .carries_console = true,
         .priority = 12,
         .quota_pages = 640,
         .quota_percent = 15,

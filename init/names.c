@@ -134,17 +134,29 @@ static status_t handle_INIT_SERVICES(void *server, struct msg *request, struct m
 {
     const struct init *init = server;
     struct init_services asked;
-    struct init_service_list list = {.total = (uint32_t)manifest_count};
+    struct init_service_list list = {0};
     memcpy(&asked, request->payload, sizeof asked);
-    for (size_t i = asked.first; i < manifest_count && list.count < sizeof list.services / sizeof list.services[0]; i++)
-        describe(&init->services[i], &list.services[list.count++]);
+    list.total = 0;
+    for (size_t i = 0; i < manifest_count; i++) {
+        if (!service_known(init, &init->services[i]) || list.total++ < asked.first)
+            continue;
+        if (list.count < sizeof list.services / sizeof list.services[0])
+            describe(&init->services[i], &list.services[list.count++]);
+    }
     memcpy(reply->payload, &list, sizeof list);
     return OK;
 }
 
+/* A service that is there: in the archive, or wanted by the boot line. */
+static struct service *ordered(struct init *init, const void *payload)
+{
+    struct service *s = named(init, payload);
+    return s && service_known(init, s) ? s : NULL;
+}
+
 static status_t handle_INIT_RESTART(void *server, struct msg *request, struct msg *reply)
 {
-    struct service *s = named(server, request->payload);
+    struct service *s = ordered(server, request->payload);
     (void)reply;
     if (!s)
         return ERR_NOT_FOUND;
@@ -154,10 +166,12 @@ static status_t handle_INIT_RESTART(void *server, struct msg *request, struct ms
 
 static status_t handle_INIT_STOP(void *server, struct msg *request, struct msg *reply)
 {
-    struct service *s = named(server, request->payload);
+    struct service *s = ordered(server, request->payload);
     (void)reply;
     if (!s)
         return ERR_NOT_FOUND;
+    if (s->entry->carries_console)
+        return ERR_REFUSED;
     if (s->run.state == SERVICE_STOPPED)
         return ERR_BAD_STATE;
     service_order_stop(s);
@@ -166,7 +180,7 @@ static status_t handle_INIT_STOP(void *server, struct msg *request, struct msg *
 
 static status_t handle_INIT_START(void *server, struct msg *request, struct msg *reply)
 {
-    struct service *s = named(server, request->payload);
+    struct service *s = ordered(server, request->payload);
     (void)reply;
     if (!s)
         return ERR_NOT_FOUND;

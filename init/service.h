@@ -5,7 +5,7 @@
 #include "init/manifest.h"
 #include <lib/ipc.h>
 
-struct service { /* all zero but `entry` and `run`: it has no task */
+struct service { /* all zero but `entry`, `run` and `ending_id`: it has no task */
     const struct manifest_entry *entry;
     struct supervision run;
     /* While it is alive: */
@@ -17,6 +17,8 @@ struct service { /* all zero but `entry` and `run`: it has no task */
     uint32_t wait_token; /* of its deferred CONNECT, 0: none */
     size_t wait_for;     /* index of the service that it waits for */
     uint32_t connected;  /* bit i: was given a capability for service i */
+    /* A task that was ended and holds its memory yet; its MSG_EXIT says that everything is back. 0: none. */
+    uint32_t ending_id;
 };
 
 struct init {
@@ -36,6 +38,9 @@ static inline uint32_t service_badge(const struct init *init, const struct servi
 
 /* spawn.c: makes the task, loads and wires it, starts it. On an error nothing is left of it. */
 status_t service_spawn(struct init *init, struct service *s) MUST_CHECK;
+
+/* Is there something to start it from, or does the boot line ask for it? What neither holds is not worth a line. */
+bool service_known(const struct init *init, const struct service *s);
 
 /* lifecycle.c */
 void service_start(struct init *init, struct service *s);

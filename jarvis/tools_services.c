@@ -121,6 +121,14 @@ static status_t order(struct call *call, uint16_t op, const char *done, const ch
         answer_error(call->out, "bad_state", "%s %s", name, wrong_state);
         return status;
     }
+    if (status == ERR_REFUSED) {
+        answer_error(
+            call->out, "refused",
+            T(call->out, "%s carries this console: stopped, nobody could start it again. `restart %s` is possible.",
+              "%s porte cette console : arrêté, personne ne pourrait le relancer. « redémarre %s » est possible."),
+            name, name);
+        return status;
+    }
     if (status != OK)
         return call_failed(call, CAP_INIT, status);
     if (call->out->json)

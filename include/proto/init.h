@@ -37,8 +37,10 @@ struct init_ready {
     uint32_t reserved[2];
 };
 
+/* STOP answers ERR_REFUSED for the services that carry the console: nobody could order their start. START and RESTART
+ * wait until all of the old task's memory is back. */
 struct init_services {
-    uint32_t first, reserved; /* index into the manifest */
+    uint32_t first, reserved; /* how many to pass over; listed: those in the archive or asked for by the boot line */
 };
 enum service_state { SERVICE_STOPPED = 0, SERVICE_STARTING, SERVICE_UP, SERVICE_BACKING_OFF, SERVICE_GIVEN_UP };
 struct init_service {

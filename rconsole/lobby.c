@@ -1,7 +1,7 @@
 #include "rconsole/console.h"
 #include <string.h>
 
-#define PATIENCE_NS 500000000ull
+#define PATIENCE_NS 40000000ull
 
 /* A session for the connection, if one is free. */
 static bool seat(struct console *c, const struct guest *guest)

@@ -1,4 +1,4 @@
-/* Connections for which there is no session just now: they wait half a second for one that ends (people come and go in
+/* Connections for which there is no session just now: they wait 40 ms for one that ends (people come and go in
  * bursts), then hear that there is no room and are closed.
  *
  * Rules: one place a slot, so there is always one. A connection is either here or has a session. */

@@ -13,6 +13,7 @@
 #include <netif/ethernet.h>
 #include "netsrv/checksum.h"
 #include "netsrv/dma.h"
+#include "netsrv/merge.h"
 #include "netsrv/transmit.h"
 
 #define RX_BUFFERS 128u
@@ -42,6 +43,14 @@ static struct {
     unsigned idle_count, rx_count, at_device;
     struct interface_counters counters;
 } self;
+
+#define RUN_MAX 40u
+struct run { /* segments to be handed up as one */
+    struct pbuf *pbufs[RUN_MAX];
+    unsigned count;
+    struct merge_segment first, last;
+    uint32_t payload;
+};
 
 /* ---- receive buffers ---- */
 
@@ -95,9 +104,60 @@ static struct pbuf *wrap(struct rx_buffer *buffer, const struct nic_received *re
     return copy;
 }
 
-static void receive_one(const struct nic_received *received)
+/* ---- runs of segments (merge.h) ---- */
+
+static void hand_up(struct pbuf *pbuf, bool checked)
+{
+    u16_t checks = self.netif.chksum_flags;
+    if (checked)
+        NETIF_SET_CHECKSUM_CTRL(&self.netif, checks & ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_IP));
+    if (self.netif.input(pbuf, &self.netif) != ERR_OK)
+        pbuf_free(pbuf);
+    NETIF_SET_CHECKSUM_CTRL(&self.netif, checks);
+}
+
+/* Links the payloads behind the first frame, from the last on: each pbuf's tot_len covers all behind it. */
+static struct pbuf *link_run(const struct run *run)
+{
+    struct pbuf *chain = NULL;
+    for (unsigned i = run->count; i-- > 0;) {
+        struct pbuf *pbuf = run->pbufs[i];
+        if (i)
+            pbuf_remove_header(pbuf, MERGE_HEADERS);
+        pbuf->next = chain;
+        pbuf->tot_len = (u16_t)(pbuf->len + (chain ? chain->tot_len : 0));
+        chain = pbuf;
+    }
+    return chain;
+}
+
+static void end_run(struct run *run)
+{
+    if (run->count > 1)
+        merge_write(&run->first, run->payload, &run->last);
+    if (run->count)
+        hand_up(link_run(run), true);
+    run->count = 0;
+}
+
+static void add_to_run(struct run *run, struct pbuf *pbuf, const struct merge_segment *segment)
+{
+    if (run->count && (run->count == RUN_MAX || !merge_follows(&run->first, run->payload, segment)))
+        end_run(run);
+    if (run->count == 0) {
+        run->first = *segment;
+        run->payload = 0;
+    }
+    run->last = *segment;
+    run->payload += segment->payload;
+    pbuf->len = pbuf->tot_len = (u16_t)(MERGE_HEADERS + segment->payload);
+    run->pbufs[run->count++] = pbuf;
+}
+
+static void receive_one(struct run *run, const struct nic_received *received)
 {
     struct rx_buffer *buffer = &self.rx[received->id];
+    struct merge_segment segment;
     buffer->at_device = false;
     self.at_device--;
     if (received->length < 14 || received->length > NIC_MTU_FRAME ||
@@ -109,18 +169,25 @@ static void receive_one(const struct nic_received *received)
     struct pbuf *pbuf = wrap(buffer, received);
     self.counters.rx_packets++;
     self.counters.rx_bytes += received->length;
-    if (!pbuf)
+    bool checked = received->flags & NIC_RX_CHECKSUM_GOOD;
+    if (!pbuf) {
         self.counters.rx_dropped++;
-    else if (self.netif.input(pbuf, &self.netif) != ERR_OK)
-        pbuf_free(pbuf);
+    } else if (merge_look(pbuf->payload, received->length, checked, &segment)) {
+        add_to_run(run, pbuf, &segment);
+    } else {
+        end_run(run); /* in the order in which they came */
+        hand_up(pbuf, checked);
+    }
 }
 
 unsigned interface_receive(void)
 {
     struct nic_received received[INTERFACE_BATCH];
+    struct run run = {.count = 0};
     unsigned n = self.nic.ops->rx_take(&self.nic, received, INTERFACE_BATCH);
     for (unsigned i = 0; i < n; i++)
-        receive_one(&received[i]);
+        receive_one(&run, &received[i]);
+    end_run(&run);
     return n;
 }
 

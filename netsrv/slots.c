@@ -181,6 +181,8 @@ static err_t on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *pbuf, err_t
         slot_post(slot, NET_EVENT_FIN);
         return ERR_OK;
     }
+    if (pbuf->tot_len >= 2 * TCP_MSS)
+        tcp_ack_now(pcb); /* several segments at once (merge.h): RFC 9293 §3.8.6.3 wants one for every second */
     bool stored = store(slot, pbuf);
     pbuf_free(pbuf);
     if (stored)

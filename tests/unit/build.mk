@@ -39,3 +39,7 @@ test_jarvis_parser_SRCS := tests/unit/test_jarvis_parser.c $(jarvis_parser_SRCS)
 test_jarvis_plan_SRCS   := tests/unit/test_jarvis_plan.c tests/unit/jarvis_world.c $(jarvis_parser_SRCS) \
                            $(filter-out jarvis/main.c jarvis/session.c jarvis/world.c $(jarvis_parser_SRCS),$(jarvis_SRCS))
 test_render_SRCS        := tests/unit/test_render.c $(addprefix jarvis/,render.c units.c answer.c json_writer.c values.c)
+
+# docs: the tables of architecture.md
+UNIT_TESTS += test_docs
+test_docs_SRCS := tests/unit/test_docs.c init/manifest.c

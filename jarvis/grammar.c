@@ -259,7 +259,8 @@ struct reading grammar_read(const struct concept_set *set, unsigned unknown_word
             best = (struct reading){.intent = rules[i].intent, .score = score, .rule = &rules[i]};
     }
     best.score -= 2 * (int)unknown_words;
-    if (best.score < GRAMMAR_ACCEPT)
+    bool doubtful = unknown_words > 1 && best.rule && rule_acts(best.rule) && best.score < GRAMMAR_ACCEPT_ACT;
+    if (best.score < GRAMMAR_ACCEPT || doubtful)
         best.intent = INTENT_unknown;
     return best;
 }

@@ -9,7 +9,8 @@
 
 #define RULE_NEEDS 4
 #define RULE_NEVER 6
-#define GRAMMAR_ACCEPT 2 /* the least score that counts as understood */
+#define GRAMMAR_ACCEPT_ACT 4 /* … of an act among several words that nobody knows */
+#define GRAMMAR_ACCEPT 2     /* the least score that counts as understood */
 
 struct rule {
     uint8_t intent;

@@ -1,10 +1,10 @@
 #include "kernel/irq/device.h"
+#include "kernel/memory/memory.h"
 #include "kernel/memory/memory_object.h"
 #include "kernel/memory/slab.h"
 #include "kernel/sched/task.h"
 #include "kernel/syscall.h"
 #include "kernel/trace/trace.h"
-#include "kernel/x86/boot_info.h"
 #include "kernel/x86/platform.h"
 #include "kernel/x86/user.h"
 
@@ -121,10 +121,12 @@ struct syscall_result sys_irq_bind(uint64_t handle, uint64_t signal_handle, uint
     struct cap *cap, *signal_cap;
     status_t status = cap_check(&task_this()->table, (handle_t)handle, OBJECT_IRQ, RIGHT_IRQ_USE, &cap);
     if (!status)
-        status = cap_check(&task_this()->table, (handle_t)signal_handle, OBJECT_SIGNAL, RIGHT_SIGNAL_RAISE,
-                           &signal_cap);
+        status =
+            cap_check(&task_this()->table, (handle_t)signal_handle, OBJECT_SIGNAL, RIGHT_SIGNAL_RAISE, &signal_cap);
     if (!status && bit > 63)
         status = ERR_INVALID;
+    if (!status && signal_cap->badge && !(signal_cap->badge >> bit & 1))
+        status = ERR_NO_RIGHT;
     if (status)
         return syscall_status(status);
     irq_unnamed(cap->object); /* a second bind replaces the first */
@@ -213,17 +215,6 @@ struct syscall_result sys_ioport_write(uint64_t handle, uint64_t offset, uint64_
 
 /* ---- device memory ---- */
 
-static bool range_is_ram(uint64_t physical, uint64_t bytes)
-{
-    for (uint32_t i = 0; i < boot_info.region_count; i++) {
-        const struct boot_region *region = &boot_info.regions[i];
-        bool ram = region->type == REGION_RAM || region->type == REGION_KERNEL || region->type == REGION_MODULE;
-        if (ram && physical < region->start + region->bytes && region->start < physical + bytes)
-            return true;
-    }
-    return false;
-}
-
 struct syscall_result sys_devmem_create(uint64_t root, uint64_t physical, uint64_t bytes)
 {
     struct task *task = task_this();
@@ -231,7 +222,7 @@ struct syscall_result sys_devmem_create(uint64_t root, uint64_t physical, uint64
     status_t status = root_check(root);
     if (!status && (physical % PAGE_SIZE || bytes % PAGE_SIZE || !bytes || bytes >> 40 || physical >> 46))
         status = ERR_INVALID;
-    if (!status && range_is_ram(physical, bytes))
+    if (!status && memory_is_ram(physical, bytes))
         status = ERR_NO_RIGHT;
     if (!status)
         status = memory_new_device(task->account, physical, bytes / PAGE_SIZE, &memory);
@@ -264,7 +255,8 @@ static void pin_end(struct pin *pin)
     struct object *memory = &pin->memory->object;
     list_remove(&pin->in_dma);
     list_remove(&pin->in_memory);
-    account_release(pin->dma->object.account, sizeof *pin);
+    account_release(pin->account, sizeof *pin);
+    account_unref(pin->account);
     slab_free(&pin_cache, pin);
     object_unref(memory);
 }
@@ -300,21 +292,23 @@ struct syscall_result sys_dma_pin(uint64_t dma_handle, uint64_t memory_handle, u
     status_t status = pin_check(dma_handle, memory_handle, RIGHT_MEMORY_PIN, &dma_cap, &memory_cap);
     if (status)
         return syscall_status(status);
+    struct account *account = task_this()->account;
     struct dma *dma = (struct dma *)dma_cap->object;
     struct memory *memory = (struct memory *)memory_cap->object;
     if (memory->flags & MEMORY_DEVICE || !pages || first_page > memory->pages || pages > memory->pages - first_page)
         return syscall_status(ERR_INVALID);
     status = addresses_out(memory, first_page, pages, (uint64_t *)user_addresses);
     if (!status)
-        status = account_charge(dma->object.account, sizeof(struct pin));
+        status = account_charge(account, sizeof(struct pin));
     if (status)
         return syscall_status(status);
     struct pin *pin = slab_alloc(&pin_cache);
     if (!pin) {
-        account_release(dma->object.account, sizeof(struct pin));
+        account_release(account, sizeof(struct pin));
         return syscall_status(ERR_NO_MEMORY);
     }
-    *pin = (struct pin){.dma = dma, .memory = memory, .first_page = first_page, .pages = pages};
+    *pin = (struct pin){.dma = dma, .memory = memory, .account = account, .first_page = first_page, .pages = pages};
+    account_ref(account);
     list_push_back(&dma->pins, &pin->in_dma);
     list_push_back(&memory->pins, &pin->in_memory);
     object_ref(&memory->object);

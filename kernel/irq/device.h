@@ -32,6 +32,7 @@ struct pin {
     struct link in_dma, in_memory;
     struct dma *dma;
     struct memory *memory;
+    struct account *account; /* who pinned, and pays; referenced */
     uint64_t first_page, pages;
 };
 

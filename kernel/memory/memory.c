@@ -12,6 +12,7 @@
 extern char kernel_start[], kernel_end[], boot_tables_end[]; /* kernel.ld */
 static bool frames_ready;
 static uint64_t kernel_bytes;
+static uint64_t cut_off[BOOT_REGIONS_MAX]; /* bytes behind each region of boot_info that were cut off it */
 
 /* ---- Before there are frames: pieces off the end of the largest RAM region ------------------------------------------ */
 
@@ -33,6 +34,7 @@ static uint64_t region_cut_off(uint64_t bytes, uint64_t limit)
     if (!region || region->bytes <= bytes)
         return 0;
     region->bytes -= bytes;
+    cut_off[region - boot_info.regions] += bytes;
     kernel_bytes += bytes;
     return region->start + region->bytes;
 }
@@ -47,6 +49,23 @@ uint64_t memory_kernel_page(void)
     if (page)
         memset(phys_to_virt(page), 0, PAGE_SIZE);
     return page;
+}
+
+uint64_t memory_cut_off(uint32_t i)
+{
+    return cut_off[i];
+}
+
+bool memory_is_ram(uint64_t physical, uint64_t bytes)
+{
+    for (uint32_t i = 0; i < boot_info.region_count; i++) {
+        const struct boot_region *region = &boot_info.regions[i];
+        bool ram = region->type == REGION_RAM || region->type == REGION_KERNEL || region->type == REGION_MODULE;
+        uint64_t end = region->start + region->bytes + cut_off[i];
+        if (ram && physical < end && region->start < physical + bytes)
+            return true;
+    }
+    return false;
 }
 
 uint64_t memory_kernel_bytes(void)

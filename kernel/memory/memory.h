@@ -6,4 +6,8 @@
 void memory_init(void);
 /* A zeroed frame for the kernel itself, never given back; before memory_init() cut off boot_info's RAM. 0: none left. */
 uint64_t memory_kernel_page(void);
+/* Bytes behind region `i` of boot_info that were cut off it. */
+uint64_t memory_cut_off(uint32_t i);
+/* Whether any of it is RAM, what the kernel cut off for itself included: no task gets that as device memory. */
+bool memory_is_ram(uint64_t physical, uint64_t bytes);
 uint64_t memory_kernel_bytes(void); /* the image and what memory_kernel_page() gave */

@@ -124,8 +124,8 @@ static void map_physmap(void)
 {
     for (uint32_t i = 0; i < boot_info.region_count; i++) {
         struct boot_region region = boot_info.regions[i];
-        if (region.type != REGION_RESERVED)
-            map_physical(region.start, region.bytes);
+        if (region.type != REGION_RESERVED) /* with what became of its end: these very tables */
+            map_physical(region.start, region.bytes + memory_cut_off(i));
     }
 }
 

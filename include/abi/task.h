@@ -11,7 +11,7 @@ struct task_create_args {
     uint32_t priority;        /* at most the creator's own */
     uint32_t quota_pages;     /* taken out of the creator's quota until the task is gone */
     handle_t supervisor; /* channel (SEND) that gets MSG_FAULT and MSG_EXIT; the badge it carries comes with them */
-    uint32_t reserved;   /* 0 */
+    handle_t root;       /* root capability with RIGHT_ROOT_TASK */
 };
 
 enum task_state {

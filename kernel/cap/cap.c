@@ -51,9 +51,14 @@ static status_t table_grow(struct cap_table *table)
     return OK;
 }
 
+static status_t table_place(struct cap_table *table)
+{
+    return table->free_list ? OK : table_grow(table);
+}
+
 status_t cap_table_reserve(struct cap_table *table)
 {
-    status_t status = table->free_list ? OK : table_grow(table);
+    status_t status = table_place(table);
     if (status)
         return status;
     return table->account->limit_bytes - table->account->used_bytes < sizeof(struct cap) ? ERR_QUOTA : OK;
@@ -88,7 +93,7 @@ bool cap_table_clear(struct cap_table *table, uint32_t *budget)
 
 status_t cap_install(struct cap_table *table, struct cap *cap)
 {
-    status_t status = cap_table_reserve(table);
+    status_t status = table_place(table);
     if (!status && cap->account != table->account) {
         status = account_charge(table->account, sizeof(struct cap));
         if (status)
@@ -212,15 +217,33 @@ status_t cap_derive(struct cap *source, uint32_t rights, uint64_t badge, struct 
     return OK;
 }
 
-/* Children go to the grandparent one by one. A root's children become roots. */
+static void cap_end(struct cap *cap, bool revoked);
+
+/* A revoke has begun to end it, and was not called again to go on. */
+static bool cap_is_half_ended(const struct cap *cap)
+{
+    return !cap->table && !cap->holder;
+}
+
+/* Children go to the grandparent one by one. A root's children become roots. One that was half ended ends here, its own
+ * children first. */
 static bool cap_orphan_children(struct cap *cap, uint32_t *budget)
 {
     for (struct cap *child = cap->first_child; child; child = cap->first_child) {
         if (!*budget)
             return false;
         (*budget)--;
+        struct cap *parent = cap->parent;
+        if (cap_is_half_ended(child)) {
+            if (!child->first_child) {
+                cap_end(child, true);
+                continue;
+            }
+            child = child->first_child;
+            parent = cap;
+        }
         tree_unlink(child);
-        tree_insert(cap->parent, child);
+        tree_insert(parent, child);
     }
     return true;
 }
@@ -271,5 +294,6 @@ bool cap_revoke_descendants(struct cap *cap, uint32_t *budget, uint32_t *removed
             return false;
         (*removed)++;
     }
+    cap_revoked_hook(cap);
     return true;
 }

@@ -22,7 +22,7 @@ struct cap {
     };
     struct cap *parent, *first_child, *next, *previous; /* derivation tree; siblings in a list without order */
     struct cap_table *table;                            /* NULL while it lies in a message */
-    struct cap **holder; /* where it lies meanwhile: cleared when it ends there */
+    struct cap **holder;                                /* where it lies meanwhile: cleared when it ends there */
     struct account *account;                            /* who pays for it */
 };
 
@@ -58,8 +58,8 @@ static inline struct cap *cap_find(const struct cap_table *table, handle_t handl
 
 /* The one check of type and rights, for every system call. OK and *found, or ERR_BAD_HANDLE, ERR_WRONG_TYPE,
  * ERR_NO_RIGHT. type OBJECT_NONE: any. */
-static inline status_t cap_check(const struct cap_table *table, handle_t handle, enum object_type type,
-                                 uint32_t rights, struct cap **found)
+static inline status_t cap_check(const struct cap_table *table, handle_t handle, enum object_type type, uint32_t rights,
+                                 struct cap **found)
 {
     struct cap *cap = cap_find(table, handle);
     if (!cap)
@@ -96,3 +96,5 @@ extern uint64_t cap_total;
 /* What else ends with a capability (mappings, senders, the receive right); one row a type, in object_types.c. A closed
  * one hands its mappings to its parent, as it does its children; a revoked one takes them with it. */
 void cap_released_hook(struct cap *cap, bool revoked);
+/* After its last descendant: what those left to it when they were closed. */
+void cap_revoked_hook(struct cap *cap);

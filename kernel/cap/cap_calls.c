@@ -1,5 +1,4 @@
 /* mint, close, revoke and what a capability tells of itself. */
-#include "kernel/irq/device.h"
 #include "kernel/syscall.h"
 #include "kernel/trace/trace.h"
 #include "kernel/x86/user.h"
@@ -34,8 +33,6 @@ struct syscall_result sys_cap_close(uint64_t handle)
     return syscall_status(cap_delete(cap, &budget) ? OK : ERR_RESTARTED);
 }
 
-/* A dma capability's pins are made through its children, whose device has been stopped: they end here, also when the
- * child itself went with its driver. */
 struct syscall_result sys_cap_revoke(uint64_t handle)
 {
     struct task *task = task_this();
@@ -46,8 +43,6 @@ struct syscall_result sys_cap_revoke(uint64_t handle)
     uint32_t budget = REVOKE_BUDGET, removed = 0;
     bool done = cap_revoke_descendants(cap, &budget, &removed);
     TRACE2(CAP, CapRevoke, TRACE_WORD(task_id(task), handle), TRACE_WORD(cap->object->id, removed));
-    if (done && cap->object->type == OBJECT_DMA)
-        dma_unpin_all(cap->object);
     return syscall_status(done ? OK : ERR_RESTARTED);
 }
 
@@ -56,8 +51,11 @@ void cap_describe(const struct cap *cap, struct cap_info *info)
     uint32_t children = 0;
     for (const struct cap *child = cap->first_child; child && children < 1000; child = child->next)
         children++;
-    *info = (struct cap_info){.object_id = cap->object->id, .badge = cap_badge(cap), .handle = cap->handle,
-                              .rights = cap->rights, .type = cap->object->type,
+    *info = (struct cap_info){.object_id = cap->object->id,
+                              .badge = cap_badge(cap),
+                              .handle = cap->handle,
+                              .rights = cap->rights,
+                              .type = cap->object->type,
                               .owner_task_id = cap->table ? task_id(cap->table->task) : 0,
                               .parent_object_id = cap->parent ? cap->parent->object->id : 0,
                               .children = children};

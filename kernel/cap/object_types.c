@@ -10,7 +10,7 @@
 static struct slab_cache plain_cache = SLAB_CACHE("object", struct object);
 
 const struct object_class object_classes[OBJECT_TYPE_COUNT] = {
-    [OBJECT_TASK] = {.cache = &task_object_cache, .destroy = task_object_destroy},
+    [OBJECT_TASK] = {.cache = &task_object_cache, .unnamed = task_unnamed},
     [OBJECT_MEMORY] = {.cache = &memory_cache, .destroy = memory_destroy},
     [OBJECT_CHANNEL] = {.cache = &channel_cache, .destroy = channel_destroy},
     [OBJECT_SIGNAL] = {.cache = &signal_cache, .destroy = signal_destroy},
@@ -39,4 +39,23 @@ void cap_released_hook(struct cap *cap, bool revoked)
 {
     if (released[cap->object->type])
         released[cap->object->type](cap, revoked);
+}
+
+/* A dma capability's pins are made through its children, whose device has been stopped: they end here, also when the
+ * child itself went with its driver. */
+static void dma_revoked(struct cap *cap)
+{
+    if (cap->rights & RIGHT_DMA_PIN)
+        dma_unpin_all(cap->object);
+}
+
+static void (*const revoked[OBJECT_TYPE_COUNT])(struct cap *cap) = {
+    [OBJECT_DMA] = dma_revoked,
+    [OBJECT_MEMORY] = mappings_of_cap_revoked,
+};
+
+void cap_revoked_hook(struct cap *cap)
+{
+    if (revoked[cap->object->type])
+        revoked[cap->object->type](cap);
 }

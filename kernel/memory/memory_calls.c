@@ -29,13 +29,11 @@ static status_t target_task(uint64_t handle, struct task **target)
     return *target ? OK : ERR_PEER_DIED;
 }
 
-static status_t protection_check(uint64_t protection, uint32_t rights)
+static status_t protection_check(uint64_t protection, uint32_t most)
 {
-    uint32_t need = (protection & PROT_READ ? RIGHT_MEMORY_READ : 0) | (protection & PROT_WRITE ? RIGHT_MEMORY_WRITE : 0) |
-                    (protection & PROT_EXEC ? RIGHT_MEMORY_EXEC : 0);
     if (!protection || protection & ~7ul || (protection & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC))
         return ERR_INVALID;
-    return (rights & need) == need ? OK : ERR_NO_RIGHT;
+    return protection & ~most || !most ? ERR_NO_RIGHT : OK;
 }
 
 static status_t range_check(uint64_t address, uint64_t pages)
@@ -54,7 +52,7 @@ struct syscall_result sys_memory_map(uint64_t task_handle, uint64_t memory_handl
     if (!status)
         status = cap_check(&task_this()->table, (handle_t)memory_handle, OBJECT_MEMORY, 0, &cap);
     if (!status)
-        status = protection_check(protection, cap->rights);
+        status = protection_check(protection, protection_allowed(cap->rights));
     if (!status)
         status = range_check(address, pages);
     if (status)
@@ -90,14 +88,11 @@ struct syscall_result sys_memory_unmap(uint64_t task_handle, uint64_t address, u
     return syscall_status(status);
 }
 
-/* More protection than the capability allows is refused; one that was closed without a parent allows no more at all. */
 struct syscall_result sys_memory_protect(uint64_t task_handle, uint64_t address, uint64_t pages, uint64_t protection)
 {
     struct mapping *mapping;
     status_t status = whole_mapping(task_handle, address, pages, &mapping);
     if (!status)
-        status = protection_check(protection, mapping->cap ? mapping->cap->rights : RIGHTS_ALL);
-    if (!status && !mapping->cap && (protection & ~mapping->protection))
-        status = ERR_NO_RIGHT;
+        status = protection_check(protection, mapping->most);
     return syscall_status(status ? status : mapping_protect(mapping, (uint32_t)protection));
 }

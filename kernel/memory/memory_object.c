@@ -228,6 +228,13 @@ static void mapping_enter_pages(struct mapping *mapping, struct page_source *sou
                           memory_page(mapping->memory, mapping->first_page + i), protection, source);
 }
 
+uint32_t protection_allowed(uint32_t rights)
+{
+    if (!(rights & RIGHT_MEMORY_READ))
+        return 0;
+    return PROT_READ | (rights & RIGHT_MEMORY_WRITE ? PROT_WRITE : 0) | (rights & RIGHT_MEMORY_EXEC ? PROT_EXEC : 0);
+}
+
 status_t mapping_create(struct task *task, struct cap *cap, uint64_t *address, uint64_t first_page, uint64_t pages,
                         uint32_t protection)
 {
@@ -246,9 +253,14 @@ status_t mapping_create(struct task *task, struct cap *cap, uint64_t *address, u
         account_release(task->account, sizeof(struct mapping));
         return status;
     }
-    *mapping = (struct mapping){.task = task, .memory = (struct memory *)cap->object, .cap = cap,
-                                .address = *address, .pages = pages, .first_page = first_page,
-                                .protection = protection};
+    *mapping = (struct mapping){.task = task,
+                                .memory = (struct memory *)cap->object,
+                                .cap = cap,
+                                .address = *address,
+                                .pages = pages,
+                                .first_page = first_page,
+                                .protection = protection,
+                                .most = protection_allowed(cap->rights)};
     list_add_before(before, &mapping->in_task);
     list_push_back(&mapping->memory->mappings, &mapping->in_memory);
     object_ref(cap->object);
@@ -303,9 +315,23 @@ void mappings_of_cap_end(struct cap *cap, bool revoked)
         next = l->next;
         if (mapping->cap != cap)
             continue;
-        if (revoked)
+        if (revoked) {
             mapping_destroy(mapping);
-        else
-            mapping->cap = cap->parent;
+            continue;
+        }
+        mapping->cap = cap->parent;
+        mapping->inherited = true;
+    }
+}
+
+void mappings_of_cap_revoked(struct cap *cap)
+{
+    struct memory *memory = (struct memory *)cap->object;
+    struct link *next;
+    for (struct link *l = memory->mappings.next; l != &memory->mappings; l = next) {
+        struct mapping *mapping = LIST_OWNER(l, struct mapping, in_memory);
+        next = l->next;
+        if (mapping->cap == cap && mapping->inherited)
+            mapping_destroy(mapping);
     }
 }

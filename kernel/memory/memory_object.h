@@ -3,7 +3,8 @@
  * Rules
  *  - Kernel lock held.
  *  - A mapping belongs to the capability that it was made through and ends when that is revoked; when that is closed,
- *    it goes to the parent, like a derived capability. It refers to the object, so frames are never reused while a task
+ *    it goes to the parent, like a derived capability, and then ends when the parent's descendants are revoked. Its
+ *    protection never grows past what that first capability allowed. It refers to the object, so frames are never reused while a task
  *    can reach them.
  *  - A pin refers to the object too; see device.h in kernel/irq. */
 #pragma once
@@ -17,11 +18,11 @@
 struct memory {
     struct object object;
     uint64_t pages;
-    uint32_t flags;         /* MEMORY_CONTIGUOUS, MEMORY_DEVICE */
-    uint32_t order;         /* contiguous: of the run */
-    uint64_t base;          /* contiguous or device: first physical address */
+    uint32_t flags;                       /* MEMORY_CONTIGUOUS, MEMORY_DEVICE */
+    uint32_t order;                       /* contiguous: of the run */
+    uint64_t base;                        /* contiguous or device: first physical address */
     uint64_t frames[MEMORY_INLINE_PAGES]; /* small objects */
-    uint64_t *directory;    /* larger ones: a frame of pointers to frames of physical addresses */
+    uint64_t *directory;                  /* larger ones: a frame of pointers to frames of physical addresses */
     struct link mappings, pins;
 };
 
@@ -31,7 +32,8 @@ struct mapping {
     struct memory *memory;
     struct cap *cap; /* NULL: the one that it was made through was closed, and had no parent */
     uint64_t address, pages, first_page;
-    uint32_t protection;
+    uint32_t protection, most; /* PROT_ bits: as it is, and what memory_protect may make of it */
+    bool inherited;            /* made through a descendant of `cap` that was closed */
 };
 
 status_t memory_new(struct account *account, uint64_t pages, uint32_t flags, struct memory **memory);
@@ -48,5 +50,8 @@ void mapping_destroy(struct mapping *mapping);
 status_t mapping_protect(struct mapping *mapping, uint32_t protection);
 bool mappings_clear(struct task *task, uint32_t *budget);
 void mappings_of_cap_end(struct cap *cap, bool revoked);
+void mappings_of_cap_revoked(struct cap *cap); /* ends those that it inherited */
+/* The PROT_ bits that rights allow. The CPU can't write or execute what it can't read. */
+uint32_t protection_allowed(uint32_t rights);
 
 struct page_source account_page_source(struct account *account);

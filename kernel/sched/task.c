@@ -52,6 +52,7 @@ static void task_links_init(struct task *task)
     list_init(&task->mappings);
     list_init(&task->report_link);
     list_init(&task->slot.link);
+    task->timer.deadline_ns = DEADLINE_NEVER;
     task->slot.caller = task;
 }
 
@@ -98,6 +99,15 @@ static void task_free(struct task *task)
     account_unref(account);
 }
 
+void task_discard(struct task *task)
+{
+    uint32_t budget = UINT32_MAX;
+    cap_table_clear(&task->table, &budget);
+    if (task->supervisor)
+        cap_delete(task->supervisor, &budget);
+    task_free(task);
+}
+
 static status_t task_build(struct task *task)
 {
     struct page_source source = account_page_source(task->account);
@@ -131,9 +141,7 @@ status_t task_new(const struct task_create_args *args, struct account *parent, s
     __builtin_memcpy(task->name, args->name, TASK_NAME_MAX);
     status = task_build(task);
     if (status) {
-        uint32_t budget = UINT32_MAX;
-        cap_table_clear(&task->table, &budget);
-        task_free(task);
+        task_discard(task);
         return status;
     }
     task->supervisor = supervisor;
@@ -145,8 +153,7 @@ status_t task_new(const struct task_create_args *args, struct account *parent, s
 
 void task_begin(struct task *task, uint64_t entry, uint64_t stack_top, uint64_t argument)
 {
-    task->context = (struct context){.rip = entry, .rflags = RFLAGS_USER, .rsp = stack_top, .rdi = argument,
-                                     .full = 1};
+    task->context = (struct context){.rip = entry, .rflags = RFLAGS_USER, .rsp = stack_top, .rdi = argument, .full = 1};
     task->state = TASK_READY;
     task->started_ns = clock_ns();
     TRACE1(TASK, TaskStart, TRACE_WORD(task_id(task), task_id(task_this())));
@@ -171,8 +178,7 @@ static void wait_unhook(struct task *task)
         list_remove(&task->server_link);
         task->server = NULL;
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -184,12 +190,16 @@ void task_wait_cancel(struct task *task, status_t status)
 
 /* ---- reports to the supervisor ---- */
 
-static void task_report(struct task *task)
+/* Where its reports go; NULL: nobody is left to read them. */
+static struct channel *task_reports_to(const struct task *task)
 {
-    if (!task->supervisor)
-        return;
-    struct channel *channel = (struct channel *)task->supervisor->object;
-    if (channel->closed || !list_empty(&task->report_link))
+    struct channel *channel = task->supervisor ? (struct channel *)task->supervisor->object : NULL;
+    return channel && !channel->closed ? channel : NULL;
+}
+
+static void task_report(struct task *task, struct channel *channel)
+{
+    if (!list_empty(&task->report_link))
         return;
     list_push_back(&channel->exits, &task->report_link);
     channel->news |= NEWS_EXITS;
@@ -201,8 +211,9 @@ void task_stop_for_fault(struct task *task, const struct msg_fault *fault)
     task->fault = *fault;
     task->state = TASK_FAULTED;
     TRACE2(FAULT, UserFault, fault->ip, TRACE_WORD(task_id(task), fault->vector));
-    if (task->supervisor)
-        task_report(task);
+    struct channel *channel = task_reports_to(task);
+    if (channel)
+        task_report(task, channel);
     else
         task_end(task, -1, true);
 }
@@ -222,8 +233,7 @@ void task_report_dropped(struct link *report_link)
     struct task *task = task_of_report(report_link);
     if (task->state == TASK_DEAD && task->dead_reported)
         task_last_step(task);
-    else if (task->state == TASK_FAULTED &&
-             (!task->supervisor || ((struct channel *)task->supervisor->object)->closed))
+    else if (task->state == TASK_FAULTED && !task_reports_to(task))
         task_end(task, -1, true);
 }
 
@@ -242,8 +252,8 @@ void task_end(struct task *task, int64_t code, bool killed)
     if (task->state == TASK_DEAD)
         return;
     if (task == init_task)
-        panic(NULL, "init ended (code %ld, last ip 0x%lx, fault %u at 0x%lx)", code, task->fault.ip,
-              task->fault.vector, task->fault.address);
+        panic(NULL, "init ended (code %ld, last ip 0x%lx, fault %u at 0x%lx)", code, task->fault.ip, task->fault.vector,
+              task->fault.address);
     wait_unhook(task);
     sched_remove(task);
     list_remove(&task->report_link); /* a fault that nobody read yet gives way to the end */
@@ -280,15 +290,17 @@ bool task_reap(struct task *task, uint32_t budget)
     paging_root_destroy(task->root, &source);
     task->root = 0;
     task->dead_reported = true;
-    struct channel *channel = task->supervisor ? (struct channel *)task->supervisor->object : NULL;
-    if (!channel || channel->closed)
-        task_last_step(task);
+    struct channel *channel = task_reports_to(task);
+    if (channel)
+        task_report(task, channel);
     else
-        task_report(task);
+        task_last_step(task);
     return true;
 }
 
-void task_object_destroy(struct object *object)
+void task_unnamed(struct object *object)
 {
-    (void)object; /* the task holds a reference while it lives */
+    struct task *task = ((struct task_object *)object)->task;
+    if (task && (task->state == TASK_NEW || task->state == TASK_FAULTED))
+        task_end(task, -1, true);
 }

@@ -15,11 +15,11 @@
 
 /* The assembler files know these offsets (kernel/x86/offsets.inc). */
 struct context {
-    uint64_t rip, rflags, rsp;                    /*   0   8  16 */
-    uint64_t rbx, rbp, r12, r13, r14, r15;        /*  24 .. 64   */
-    uint64_t rax, rdx;                            /*  72  80: the system call's answer */
-    uint64_t full;                                /*  88: 1: the registers below count too, leave with IRET */
-    uint64_t rcx, rsi, rdi, r8, r9, r10, r11;     /*  96 .. 144  */
+    uint64_t rip, rflags, rsp;                /*   0   8  16 */
+    uint64_t rbx, rbp, r12, r13, r14, r15;    /*  24 .. 64   */
+    uint64_t rax, rdx;                        /*  72  80: the system call's answer */
+    uint64_t full;                            /*  88: 1: the registers below count too, leave with IRET */
+    uint64_t rcx, rsi, rdi, r8, r9, r10, r11; /*  96 .. 144  */
 };
 
 /* Where the message buffers of a waiting call or recv lie in its own memory. */
@@ -31,40 +31,41 @@ struct ipc_wait {
 };
 
 struct task {
-    struct context context; /* first: entry.asm */
-    uint64_t root;          /* physical address of the page tables */
+    struct context context;            /* first: entry.asm */
+    uint64_t root;                     /* physical address of the page tables */
     void (*finish)(struct task *task); /* what is left of a blocked system call; NULL: nothing */
-    uint32_t state;         /* enum task_state */
+    uint32_t state;                    /* enum task_state */
     uint32_t priority;
-    status_t wake_status;   /* why it was woken: OK, or the error that its call answers */
-    uint32_t index;         /* in task_slots[], low half of its reply token */
-    uint32_t id;            /* of its object, for the trace */
+    status_t wake_status; /* why it was woken: OK, or the error that its call answers */
+    uint32_t index;       /* in task_slots[], low half of its reply token */
+    uint32_t id;          /* of its object, for the trace */
 
     /* IPC as a caller */
-    uint32_t call_sequence; /* high half of the reply token: changes at each call */
-    struct task *server;    /* TASK_REPLYING: who owes us an answer */
-    struct link server_link;/* in server->callers */
-    struct slot slot;       /* our call on its way, then its answer on its way back */
+    uint32_t call_sequence;  /* high half of the reply token: changes at each call */
+    struct task *server;     /* TASK_REPLYING: who owes us an answer */
+    struct link server_link; /* in server->callers */
+    struct slot slot;        /* our call on its way, then its answer on its way back */
     /* IPC as a receiver */
     struct ipc_wait wait;
-    struct link callers;    /* tasks in TASK_REPLYING that wait for us */
+    struct link callers; /* tasks in TASK_REPLYING that wait for us */
 
     /* scheduling */
-    struct link run_link;   /* in the run queue, or in the list of the dying */
-    struct timer_entry timer; /* in the timer queue while it waits with a deadline */
+    struct link run_link;     /* in the run queue, or in the list of the dying */
+    struct timer_entry timer; /* in the timer queue while it waits with a deadline; else that is DEADLINE_NEVER, save
+                                 between wake-up and finish */
     uint64_t cpu_time_tsc, switched_in_tsc, started_ns;
     uint32_t cpu, switches;
     uint64_t syscalls;
 
     struct cap_table table;
     struct account *account;
-    struct link mappings;   /* sorted by address */
-    void *fpu;              /* 512 bytes, FXSAVE; NULL: never used the FPU */
+    struct link mappings; /* sorted by address */
+    void *fpu;            /* 512 bytes, FXSAVE; NULL: never used the FPU */
 
     /* the end */
-    struct object *object;  /* the TASK object; we hold a reference while alive */
-    struct cap *supervisor; /* SEND; charged to our creator; NULL: nobody */
-    struct link report_link;/* in the supervisor channel's exits */
+    struct object *object;   /* the TASK object; we hold a reference while alive */
+    struct cap *supervisor;  /* SEND; charged to our creator; NULL: nobody */
+    struct link report_link; /* in the supervisor channel's exits */
     bool fault_reported, dead_reported, killed, reserved;
     int64_t exit_code;
     struct msg_fault fault;
@@ -91,6 +92,7 @@ static inline uint32_t task_id(const struct task *task)
 uint64_t task_syscalls_total(void); /* of all tasks since boot, also those that are gone */
 status_t task_new(const struct task_create_args *args, struct account *parent, struct cap *supervisor,
                   struct task **task);
+void task_discard(struct task *task); /* one that task_new made and nobody has named */
 void task_begin(struct task *task, uint64_t entry, uint64_t stack_top, uint64_t argument);
 /* Ends a task wherever it is; what it holds is taken back in steps (task_reap). The current task must go to
  * sched_dispatch() afterwards. */
@@ -98,7 +100,7 @@ void task_end(struct task *task, int64_t code, bool killed);
 bool task_reap(struct task *task, uint32_t budget); /* a step; true: nothing left */
 void task_stop_for_fault(struct task *task, const struct msg_fault *fault);
 struct task *task_of_cap(const struct cap *cap);
-void task_object_destroy(struct object *object);
+void task_unnamed(struct object *object);           /* nobody can start or end it any more */
 void task_report_dropped(struct link *report_link); /* the supervisor is gone */
 struct task *task_of_report(struct link *report_link);
 struct task *task_current_caller(struct task *server, uint32_t token);
@@ -107,9 +109,9 @@ struct task *task_current_caller(struct task *server, uint32_t token);
 void task_wake(struct task *task, status_t status); /* a waiting task becomes ready; finish sees wake_status */
 /* The current task waits from now on: state and finish are set here. deadline DEADLINE_NEVER: no timer. */
 void task_block(struct task *task, enum task_state state, void (*finish)(struct task *), uint64_t deadline_ns);
-_Noreturn void sched_dispatch(void); /* run whoever is next; from any system call that does not return */
-void sched_ready(struct task *task); /* put into the run queue */
-void sched_remove(struct task *task);/* take out of run queue and timers, whatever its state */
+_Noreturn void sched_dispatch(void);  /* run whoever is next; from any system call that does not return */
+void sched_ready(struct task *task);  /* put into the run queue */
+void sched_remove(struct task *task); /* take out of run queue and timers, whatever its state */
 void sched_switch_to(struct cpu *cpu, struct task *next); /* registers' owner, address space, accounting, trace */
 void sched_timer_interrupt(void);
 void sched_init_cpu(struct cpu *cpu);

@@ -19,7 +19,7 @@ static bool name_ok(const char *name)
 
 static status_t create_check(const struct task *task, const struct task_create_args *args)
 {
-    if (!name_ok(args->name) || args->reserved || args->priority >= TASK_PRIORITIES || !args->quota_pages)
+    if (!name_ok(args->name) || args->priority >= TASK_PRIORITIES || !args->quota_pages)
         return ERR_INVALID;
     return args->priority <= task->priority ? OK : ERR_NO_RIGHT;
 }
@@ -29,7 +29,9 @@ static status_t create_caps(struct task *task, const struct task_create_args *ar
 {
     struct cap *cap;
     *supervisor = NULL;
-    status_t status = cap_table_reserve(&task->table);
+    status_t status = cap_check(&task->table, args->root, OBJECT_ROOT, RIGHT_ROOT_TASK, &cap);
+    if (!status)
+        status = cap_table_reserve(&task->table);
     if (status || args->supervisor == HANDLE_NONE)
         return status;
     status = cap_check(&task->table, args->supervisor, OBJECT_CHANNEL, RIGHT_CHANNEL_SEND, &cap);
@@ -56,7 +58,10 @@ struct syscall_result sys_task_create(uint64_t user_args)
         return syscall_status(status);
     }
     object_ref(made->object);
-    return syscall_object_named(task, made->object, RIGHTS_ALL & ~RIGHTS_SERVICE);
+    struct syscall_result result = syscall_object_named(task, made->object, RIGHTS_ALL & ~RIGHTS_SERVICE);
+    if (result.value < 0) /* no quota for the capability; its place in the table is there since create_caps() */
+        task_discard(made);
+    return result;
 }
 
 static status_t controlled_task(uint64_t handle, struct task **target)
@@ -70,8 +75,7 @@ static status_t controlled_task(uint64_t handle, struct task **target)
 }
 
 /* The receive right of a channel moves; everything else is derived. */
-static status_t grant_make(struct cap *source, uint32_t rights, uint64_t badge, struct task *target,
-                           struct cap **given)
+static status_t grant_make(struct cap *source, uint32_t rights, uint64_t badge, struct task *target, struct cap **given)
 {
     status_t status = cap_table_reserve(&target->table);
     if (status)
@@ -139,11 +143,17 @@ void task_describe(const struct task *task, struct task_info *info)
     if (task == task_this())
         ticks += rdtsc() - cpu_this()->switched_in_tsc;
     *info = (struct task_info){
-        .id = task_id(task), .state = task->state, .priority = task->priority, .cpu = task->cpu,
-        .cpu_time_ns = (uint64_t)((unsigned __int128)ticks * clock_mult >> 32), .started_ns = task->started_ns,
+        .id = task_id(task),
+        .state = task->state,
+        .priority = task->priority,
+        .cpu = task->cpu,
+        .cpu_time_ns = (uint64_t)((unsigned __int128)ticks * clock_mult >> 32),
+        .started_ns = task->started_ns,
         .quota_pages = (uint32_t)(task->account->limit_bytes / PAGE_SIZE),
         .used_pages = (uint32_t)((task->account->used_bytes - task->account->lent_bytes + PAGE_SIZE - 1) / PAGE_SIZE),
-        .capabilities = task->table.count, .switches = task->switches, .syscalls = task->syscalls};
+        .capabilities = task->table.count,
+        .switches = task->switches,
+        .syscalls = task->syscalls};
     __builtin_memcpy(info->name, task->name, TASK_NAME_MAX);
 }
 

@@ -84,8 +84,8 @@ void slot_drop_caps(struct slot *slot)
 void channel_slot_return(struct channel *channel, struct slot *slot)
 {
     slot->sender->used--;
-    if (!slot->sender->capabilities && !slot->sender->used && !slot->sender->badge)
-        sender_free(slot->sender);
+    if (!slot->sender->capabilities && !slot->sender->used && list_empty(&slot->sender->closed))
+        sender_free(slot->sender); /* no note of its end will be delivered */
     slot->sender = NULL;
     slot->link.next = channel->free;
     channel->free = &slot->link;
@@ -149,8 +149,8 @@ status_t sender_attach(struct cap *cap, struct sender *source, uint32_t badge, s
         account_release(account, sizeof(struct sender));
         return ERR_NO_MEMORY;
     }
-    *sender = (struct sender){.channel = channel, .account = account, .badge = badge, .capabilities = 1,
-                              .credit = channel->default_credit};
+    *sender = (struct sender){
+        .channel = channel, .account = account, .badge = badge, .capabilities = 1, .credit = channel->default_credit};
     list_init(&sender->closed);
     account_ref(account);
     object_ref(&channel->object);

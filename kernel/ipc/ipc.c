@@ -22,6 +22,7 @@ void call_finish(struct task *task)
 {
     struct msg *user = task->wait.msgs;
     status_t status = task->wake_status;
+    (void)sched_deadline_take(task);
     if (!status)
         status = slot_deliver(&task->slot, task, user);
     slot_drop_caps(&task->slot);
@@ -215,8 +216,7 @@ static status_t recv_queued(struct task *task, struct channel *channel, struct m
 
 static bool closed_note_due(const struct channel *channel)
 {
-    return !list_empty(&channel->notes) &&
-           !LIST_OWNER(channel->notes.next, struct sender, closed)->used;
+    return !list_empty(&channel->notes) && !LIST_OWNER(channel->notes.next, struct sender, closed)->used;
 }
 
 static status_t recv_next(struct task *task, struct channel *channel, struct msg *user)
@@ -259,16 +259,28 @@ result_t recv_collect(struct task *task, struct channel *channel, struct msg *ms
     return count;
 }
 
-/* The handle is checked again: between the wake-up and now somebody may have revoked the receive right. */
+static void recv_wait(struct task *task, struct channel *channel, uint64_t deadline_ns)
+{
+    task->wait.channel = channel;
+    channel->receiver = task;
+    task_block(task, TASK_RECEIVING, recv_finish, deadline_ns);
+}
+
+/* The handle is checked again: between the wake-up and now somebody may have revoked the receive right. And what woke us
+ * may be gone again (a caller that gave up): then the wait goes on. */
 void recv_finish(struct task *task)
 {
     result_t result = task->wake_status;
-    uint64_t signals = 0;
+    uint64_t signals = 0, deadline_ns = sched_deadline_take(task);
     struct cap *cap;
     if (!result)
         result = cap_check(&task->table, task->wait.handle, OBJECT_CHANNEL, RIGHT_CHANNEL_RECV, &cap);
     if (!result)
         result = recv_collect(task, (struct channel *)cap->object, task->wait.msgs, task->wait.capacity, &signals);
+    if (!result && !signals) {
+        recv_wait(task, (struct channel *)cap->object, deadline_ns);
+        return;
+    }
     task->context.rax = (uint64_t)result;
     task->context.rdx = signals;
 }
@@ -288,9 +300,8 @@ static struct syscall_result recv_or_wait(struct task *task, struct cap *cap, st
         return syscall_status(ERR_WOULD_BLOCK);
     if (channel->receiver)
         return syscall_status(ERR_BUSY);
-    task->wait = (struct ipc_wait){.msgs = msgs, .capacity = capacity, .handle = cap->handle, .channel = channel};
-    channel->receiver = task;
-    task_block(task, TASK_RECEIVING, recv_finish, deadline_ns);
+    task->wait = (struct ipc_wait){.msgs = msgs, .capacity = capacity, .handle = cap->handle};
+    recv_wait(task, channel, deadline_ns);
     sched_dispatch();
 }
 
@@ -388,5 +399,6 @@ struct syscall_result sys_signal_bind(uint64_t handle, uint64_t channel_handle)
     signal->channel = channel;
     channel->signal = signal;
     object_ref(&signal->object);
+    channel_news_renew(channel); /* bits that were raised before */
     return syscall_status(OK);
 }

@@ -44,8 +44,10 @@ INLINE void switch_direct(struct cpu *cpu, struct task *next, uint64_t tsc)
 {
     next->state = TASK_READY;
     next->finish = NULL;
-    if (UNLIKELY(!list_empty(&next->timer.link)))
+    if (UNLIKELY(!list_empty(&next->timer.link))) {
         list_remove(&next->timer.link);
+        (void)sched_deadline_take(next);
+    }
     cpu->slice_end_ns = UINT64_MAX;
     sched_switch_bare(cpu, next, next->root, tsc);
 }

@@ -154,6 +154,7 @@ global ipc_short_call, ipc_short_reply_recv
     cmp rax, [rax]
     je %%no_timer
     UNLINK
+    mov qword [r13 + TASK_TIMER_DEADLINE], -1
 %%no_timer:
     mov qword [gs:CPU_SLICE_END], -1
     mov rax, r15

@@ -80,10 +80,18 @@ static void caps_give(struct slot *slot, struct task *to)
     slot_drop_caps(slot);
 }
 
+/* What the caps[] of a slot hold beyond the message's own is from an earlier message, or the sender's scribbling. */
+static void caps_blank(struct msg_header *head)
+{
+    for (unsigned i = head->cap_count; i < MSG_CAPS_MAX; i++)
+        head->caps[i] = HANDLE_NONE;
+}
+
 /* The copy goes out before the capabilities are installed, so that a bad buffer loses nothing; then the handles are
  * written, which cannot fault any more (one thread: nobody unmaps it meanwhile). */
 status_t slot_deliver(struct slot *slot, struct task *to, struct msg *user)
 {
+    caps_blank(&slot->message.head);
     status_t status = msg_copy_out(user, &slot->message);
     if (status || !slot->message.head.cap_count)
         return status;

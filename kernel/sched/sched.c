@@ -51,8 +51,13 @@ static void timer_update(struct cpu *cpu)
     }
 }
 
+/* Deadlines beyond this (36 years of running) are as good as never, and would overflow when turned into ticks. */
+#define DEADLINE_FAR_NS (1ul << 60)
+
 void sched_timer_add(struct task *task, uint64_t deadline_ns)
 {
+    if (deadline_ns > DEADLINE_FAR_NS)
+        return;
     task->timer.deadline_ns = deadline_ns;
     timerq_insert(&cpu_this()->timers, &task->timer);
     timer_update(cpu_this());

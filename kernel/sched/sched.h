@@ -9,7 +9,14 @@
 enum { RESCHED_NO = 0, RESCHED_MORE_URGENT = 1, RESCHED_SLICE_OVER = 2 };
 
 void sched_timer_add(struct task *task, uint64_t deadline_ns);
-void cpu_idle_wait(void); /* entry.asm */
+/* The wait that ended had this deadline. */
+static inline uint64_t sched_deadline_take(struct task *task)
+{
+    uint64_t deadline_ns = task->timer.deadline_ns;
+    task->timer.deadline_ns = DEADLINE_NEVER;
+    return deadline_ns;
+}
+void cpu_idle_wait(void);          /* entry.asm */
 extern bool sched_panic_when_idle; /* boot option panictest */
 void sched_reap_later(struct task *task);
 uint64_t sched_idle_tsc(uint32_t cpu);

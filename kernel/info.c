@@ -42,12 +42,16 @@ static struct syscall_result info_system(struct sink *sink, uint64_t index)
 {
     (void)index;
     uint64_t lost, events = trace_total(&lost);
-    struct system_info info = {.uptime_ns = clock_ns(), .boot_to_user_ns = boot_to_user_ns,
+    struct system_info info = {.uptime_ns = clock_ns(),
+                               .boot_to_user_ns = boot_to_user_ns,
                                .memory_bytes = frame_total_count() * PAGE_SIZE + memory_kernel_bytes(),
                                .free_bytes = frame_free_count() * PAGE_SIZE,
                                .kernel_bytes = memory_kernel_bytes(),
-                               .cpu_count = cpu_count, .task_count = task_count,
-                               .trace_events = events, .trace_lost = lost, .tsc_hz = clock_tsc_hz,
+                               .cpu_count = cpu_count,
+                               .task_count = task_count,
+                               .trace_events = events,
+                               .trace_lost = lost,
+                               .tsc_hz = clock_tsc_hz,
                                .log_end = klog_end()};
     __builtin_memcpy(info.version, TRUSTOS_VERSION, sizeof TRUSTOS_VERSION);
     __builtin_memcpy(info.cpu_model, cpu_model, sizeof info.cpu_model);
@@ -171,7 +175,7 @@ static const struct {
     [INFO_TASKS] = {info_tasks, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_CAPS] = {info_caps, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_LOG] = {info_log, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
-    [INFO_BOOT_LINE] = {info_boot_line, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_BOOT_LINE] = {info_boot_line, OBJECT_TRACE, RIGHT_TRACE_CONTROL},
     [INFO_TRACE] = {info_trace, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_OBJECTS] = {info_objects, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_PLATFORM] = {info_platform, OBJECT_ROOT, RIGHT_ROOT_DEVICE},
@@ -205,7 +209,7 @@ struct syscall_result sys_log_write(uint64_t trace, uint64_t level, uint64_t tex
     struct task *task = task_this();
     char line[LOG_TEXT_MAX];
     status_t status = trace_check(trace, RIGHT_TRACE_EMIT);
-    if (!status && level > KLOG_DEBUG)
+    if (!status && level > KLOG_SECRET)
         status = ERR_INVALID;
     if (!status && length > sizeof line)
         status = ERR_TOO_LONG;
@@ -213,7 +217,6 @@ struct syscall_result sys_log_write(uint64_t trace, uint64_t level, uint64_t tex
         status = user_copy_in(line, (const void *)text, length);
     if (status)
         return syscall_status(status);
-    TRACE2(LOG, LogLine, TRACE_WORD(task_id(task), level), klog_end());
     klog_text((enum klog_level)level, task->name, line, length);
     return syscall_status(OK);
 }
@@ -230,6 +233,8 @@ struct syscall_result sys_trace_read(uint64_t trace, uint64_t cpu, uint64_t sequ
 {
     static uint8_t packet[TRACE_PACKET_SIZE]; /* the kernel lock guards it */
     status_t status = trace_check(trace, RIGHT_TRACE_OBSERVE);
+    if (!status && cpu >= cpu_count)
+        status = ERR_INVALID;
     if (!status && bytes < TRACE_PACKET_SIZE)
         status = ERR_TOO_LONG;
     if (status)

@@ -1,13 +1,13 @@
 #include "kernel/trace/trace.h"
 #include "kernel/memory/frame.h"
 #include "kernel/sched/sched.h"
+#include "kernel/x86/log.h"
 #include "kernel/x86/platform.h"
 
 struct trace_ring trace_rings[CPU_MAX];
 uint32_t trace_mask = 0x3ff & ~(TRACE_CLASS_SYSCALL | TRACE_CLASS_MEM);
 
-static const uint8_t trace_uuid[16] = {0x6f, 0x73, 0x2d, 0x74, 0x72, 0x61, 0x43, 0x65,
-                                       0x80, 0x01, 0,    0,    0,    0,    0,    1};
+static const uint8_t trace_uuid[16] = {0x6f, 0x73, 0x2d, 0x74, 0x72, 0x61, 0x43, 0x65, 0x80, 0x01, 0, 0, 0, 0, 0, 1};
 
 static const char *const event_names[TRACE_EVENT_COUNT] = {
 #define F(type, name)
@@ -45,15 +45,24 @@ static struct packet_header *ring_packet(struct trace_ring *ring, uint64_t seque
 static void packet_open(struct trace_ring *ring, uint64_t sequence, uint64_t now_ns)
 {
     struct packet_header *packet = ring_packet(ring, sequence);
-    *packet = (struct packet_header){
-        .magic = TRACE_MAGIC, .timestamp_begin = now_ns, .timestamp_end = now_ns,
-        .content_bits = TRACE_PACKET_HEADER * 8, .packet_bits = TRACE_PACKET_SIZE * 8,
-        .sequence = sequence, .cpu_id = (uint64_t)(ring - trace_rings)};
+    *packet = (struct packet_header){.magic = TRACE_MAGIC,
+                                     .timestamp_begin = now_ns,
+                                     .timestamp_end = now_ns,
+                                     .content_bits = TRACE_PACKET_HEADER * 8,
+                                     .packet_bits = TRACE_PACKET_SIZE * 8,
+                                     .sequence = sequence,
+                                     .cpu_id = (uint64_t)(ring - trace_rings)};
     __builtin_memcpy(packet->uuid, trace_uuid, sizeof trace_uuid);
     ring->events_before[sequence % ring->packet_count] = ring->events;
     ring->open_sequence = sequence;
     ring->cursor = (uint64_t *)(packet + 1);
     ring->limit = (uint64_t *)((uint8_t *)packet + TRACE_PACKET_SIZE);
+}
+
+/* Every line of the log, a task's or the kernel's own; `position` is where it begins in the log. */
+static void log_line(enum klog_level level, uint64_t position)
+{
+    TRACE2(LOG, LogLine, TRACE_WORD(task_id(task_this()), level), position);
 }
 
 void trace_init_cpu(struct cpu *cpu, uint32_t packets)
@@ -68,6 +77,7 @@ void trace_init_cpu(struct cpu *cpu, uint32_t packets)
     ring->packets = phys_to_virt(frames);
     ring->packet_count = packets;
     packet_open(ring, 0, clock_ns());
+    klog_observer = log_line;
 }
 
 uint64_t *trace_roll(struct trace_ring *ring, uint64_t now_ns)
@@ -82,6 +92,12 @@ uint64_t *trace_roll(struct trace_ring *ring, uint64_t now_ns)
     return ring->cursor;
 }
 
+/* The oldest packet that is still there. */
+static uint64_t ring_oldest(const struct trace_ring *ring)
+{
+    return ring->open_sequence < ring->packet_count ? 0 : ring->open_sequence + 1 - ring->packet_count;
+}
+
 uint64_t trace_total(uint64_t *lost)
 {
     uint64_t total = 0;
@@ -89,8 +105,7 @@ uint64_t trace_total(uint64_t *lost)
     for (uint32_t i = 0; i < cpu_count; i++) {
         struct trace_ring *ring = &trace_rings[i];
         total += ring->events;
-        if (ring->packets && ring->open_sequence >= ring->packet_count)
-            *lost += ring->events_before[(ring->open_sequence + 1) % ring->packet_count];
+        *lost += ring->packets ? ring->events_before[ring_oldest(ring) % ring->packet_count] : ring->events;
     }
     return total;
 }
@@ -116,22 +131,31 @@ result_t trace_copy_packet(uint32_t cpu, uint64_t sequence, void *out)
     return TRACE_PACKET_SIZE;
 }
 
+/* An event has 48 bits of its time, three days; the packet's begin has all of it and is not later. */
+static uint64_t event_time(const struct packet_header *packet, uint64_t word)
+{
+    const uint64_t mask = (1ul << 48) - 1;
+    return packet->timestamp_begin + (((word >> 16) - packet->timestamp_begin) & mask);
+}
+
 /* Decodes a packet's events from number `first` on into out[number - first]; returns the number after its last. */
 static uint64_t packet_decode(struct trace_ring *ring, uint64_t sequence, uint64_t first, struct trace_record *out)
 {
     struct packet_header *packet = ring_packet(ring, sequence);
     const uint64_t *word = (uint64_t *)(packet + 1);
-    const uint64_t *end = sequence == ring->open_sequence
-                              ? ring->cursor
-                              : (uint64_t *)((uint8_t *)packet + packet->content_bits / 8);
+    const uint64_t *end =
+        sequence == ring->open_sequence ? ring->cursor : (uint64_t *)((uint8_t *)packet + packet->content_bits / 8);
     uint64_t number = ring->events_before[sequence % ring->packet_count];
     for (; word < end; number++) {
         uint16_t event = (uint16_t)*word;
         uint8_t words = event < TRACE_EVENT_COUNT ? event_words[event] : 0;
         if (number >= first) {
             struct trace_record *record = &out[number - first];
-            *record = (struct trace_record){.sequence = number, .timestamp_ns = *word >> 16, .event = event,
-                                            .cpu = (uint16_t)packet->cpu_id, .words = words};
+            *record = (struct trace_record){.sequence = number,
+                                            .timestamp_ns = event_time(packet, *word),
+                                            .event = event,
+                                            .cpu = (uint16_t)packet->cpu_id,
+                                            .words = words};
             for (uint8_t i = 0; i < words && i < 3; i++)
                 record->payload[i] = word[1 + i];
         }
@@ -145,8 +169,7 @@ static size_t ring_last(struct trace_ring *ring, struct trace_record *out, size_
 {
     if (!ring->packets)
         return 0;
-    uint64_t kept = ring->open_sequence < ring->packet_count ? ring->open_sequence : ring->packet_count - 1;
-    uint64_t sequence = ring->open_sequence - kept; /* oldest packet */
+    uint64_t sequence = ring_oldest(ring);
     uint64_t first = ring->events_before[sequence % ring->packet_count];
     if (ring->events - first > max)
         first = ring->events - max;

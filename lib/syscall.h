@@ -114,9 +114,14 @@ static inline result_t cap_mint(handle_t source, uint32_t rights, uint64_t badge
 {
     return syscall3(SYS_cap_mint, source, rights, badge).value;
 }
+/* Its children become children of what it was derived from. Goes on by itself like cap_revoke. */
 static inline status_t cap_close(handle_t handle)
 {
-    return (status_t)syscall3(SYS_cap_close, handle, 0, 0).value;
+    status_t status;
+    do {
+        status = (status_t)syscall3(SYS_cap_close, handle, 0, 0).value;
+    } while (status == ERR_RESTARTED);
+    return status;
 }
 /* Removes every descendant everywhere; the capability itself stays. Goes on by itself after preemption points. */
 static inline status_t cap_revoke(handle_t handle)
@@ -248,7 +253,13 @@ static inline status_t dma_unpin(handle_t dma, handle_t memory)
 }
 
 /* ---- log, trace, power ---- */
-enum log_level { LOG_ERROR = 0, LOG_WARNING = 1, LOG_INFO = 2, LOG_DEBUG = 3 };
+enum log_level {
+    LOG_ERROR = 0,
+    LOG_WARNING = 1,
+    LOG_INFO = 2,
+    LOG_DEBUG = 3,
+    LOG_SECRET = 4 /* to the serial port only, kept nowhere */
+};
 /* One line of text (the kernel puts time and the task's name before it and a line end behind it); at most 240 bytes. */
 static inline status_t log_write(handle_t trace, uint32_t level, const char *text, size_t length)
 {

@@ -37,6 +37,7 @@ const struct manifest_entry manifest[] = {
     },
     {
         .name = "rconsole",
+        .reads_token = true,
         .carries_console = true,
         .priority = 12,
         .quota_pages = 640,

@@ -9,6 +9,7 @@
 #include "init/service.h"
 #include "init/tar.h"
 
+#include <abi/boot_options.h>
 #include <string.h>
 
 struct layout {
@@ -108,12 +109,22 @@ static void copy_segments(const struct spawn *spawn)
     }
 }
 
+/* The operator's token is nobody's business but the console's. */
+static void write_boot_line(struct task_start_info *info, const struct manifest_entry *entry)
+{
+    size_t length = 0;
+    strncpy(info->boot_options, boot_line(), sizeof info->boot_options - 1);
+    char *token = (char *)boot_option(info->boot_options, "token", &length);
+    if (token && !entry->reads_token)
+        memset(token, '*', length);
+}
+
 static status_t fill(struct spawn *spawn)
 {
     struct task_start_info *info = (struct task_start_info *)(spawn->view + spawn->layout.info_page * PAGE_SIZE);
     copy_segments(spawn);
     info->magic = TASK_START_MAGIC;
-    strncpy(info->boot_options, boot_line(), sizeof info->boot_options - 1);
+    write_boot_line(info, spawn->service->entry);
     strcpy(info->task_name, spawn->service->entry->name);
     return grant_all(spawn, info);
 }

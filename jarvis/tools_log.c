@@ -1,7 +1,4 @@
-/* log, service_log: the kernel's log, newest lines last. Lines are "[seconds.micros] who: text".
- *
- * A token that a boot line or a service wrote there is masked: an observer may read the log, and must not become
- * operator by it. */
+/* log, service_log: the kernel's log, newest lines last. Lines are "[seconds.micros] who: text". */
 #include "jarvis/tool.h"
 #include <stdio.h>
 #include <string.h>
@@ -71,19 +68,6 @@ static bool wanted(const struct want *want, const char *line, size_t length)
            (!want->level || is_level(line, length, want->level));
 }
 
-/* The word after "token=" or "token:" is nobody's business. Returns how many bytes of the line were written. */
-static void mask_token(char *line, size_t length)
-{
-    for (size_t i = 0; i + 6 < length; i++) {
-        size_t at = i + 5;
-        if (memcmp(line + i, "token", 5) != 0 || (line[at] != '=' && line[at] != ':'))
-            continue;
-        for (at++; at < length && line[at] == ' '; at++) {}
-        for (; at < length && line[at] != ' '; at++)
-            line[at] = '*';
-    }
-}
-
 /* The newest lines that are wanted: where the first of them begins. */
 static size_t choose(const struct want *want, size_t size)
 {
@@ -105,7 +89,6 @@ static size_t choose(const struct want *want, size_t size)
 static void put_line(struct answer *out, struct sheet *sheet, char *line, size_t length)
 {
     char copy[400];
-    mask_token(line, length);
     if (!out->json) {
         answer_foreign(out, line, length);
         answer_bytes(out, "\n", 1);

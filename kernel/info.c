@@ -175,7 +175,7 @@ static const struct {
     [INFO_TASKS] = {info_tasks, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_CAPS] = {info_caps, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_LOG] = {info_log, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
-    [INFO_BOOT_LINE] = {info_boot_line, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_BOOT_LINE] = {info_boot_line, OBJECT_TRACE, RIGHT_TRACE_CONTROL},
     [INFO_TRACE] = {info_trace, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_OBJECTS] = {info_objects, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_PLATFORM] = {info_platform, OBJECT_ROOT, RIGHT_ROOT_DEVICE},
@@ -209,7 +209,7 @@ struct syscall_result sys_log_write(uint64_t trace, uint64_t level, uint64_t tex
     struct task *task = task_this();
     char line[LOG_TEXT_MAX];
     status_t status = trace_check(trace, RIGHT_TRACE_EMIT);
-    if (!status && level > KLOG_DEBUG)
+    if (!status && level > KLOG_SECRET)
         status = ERR_INVALID;
     if (!status && length > sizeof line)
         status = ERR_TOO_LONG;

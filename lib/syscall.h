@@ -253,7 +253,13 @@ static inline status_t dma_unpin(handle_t dma, handle_t memory)
 }
 
 /* ---- log, trace, power ---- */
-enum log_level { LOG_ERROR = 0, LOG_WARNING = 1, LOG_INFO = 2, LOG_DEBUG = 3 };
+enum log_level {
+    LOG_ERROR = 0,
+    LOG_WARNING = 1,
+    LOG_INFO = 2,
+    LOG_DEBUG = 3,
+    LOG_SECRET = 4 /* to the serial port only, kept nowhere */
+};
 /* One line of text (the kernel puts time and the task's name before it and a line end behind it); at most 240 bytes. */
 static inline status_t log_write(handle_t trace, uint32_t level, const char *text, size_t length)
 {

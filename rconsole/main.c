@@ -217,7 +217,7 @@ static void token_init(struct console *c)
         return; /* an empty token never matches */
     }
     login_make_token(&c->login, random);
-    log_info("operator token: %s", c->login.token);
+    log_line(LOG_SECRET, "operator token: %s", c->login.token);
 }
 
 static void version_init(struct console *c)

@@ -71,6 +71,10 @@ void klog_text(enum klog_level level, const char *who, const char *text, size_t 
     for (size_t i = 0; i < length; i++)
         line[n++] = printable(text[i]);
     line[n++] = '\n';
+    if (level == KLOG_SECRET) {
+        serial_write(line, n);
+        return;
+    }
     ring_append(line, n);
     if (level <= serial_level)
         serial_write(line, n);

@@ -3,7 +3,8 @@
 #pragma once
 #include <abi/types.h>
 
-enum klog_level { KLOG_ERROR = 0, KLOG_WARNING = 1, KLOG_INFO = 2, KLOG_DEBUG = 3 };
+enum klog_level { KLOG_ERROR = 0, KLOG_WARNING = 1, KLOG_INFO = 2, KLOG_DEBUG = 3, KLOG_SECRET = 4 };
+/* SECRET: to the serial port whatever the level, and kept nowhere: the ring is open to observers. */
 #define KLOG_SIZE 65536
 
 /* "[    0.012345] kernel: text\n"; at most 240 bytes of text. %d %u %x %lx %lu %s %c %p and widths, no more. */
@@ -22,7 +23,7 @@ int ksnprintf(char *buffer, size_t bytes, const char *format, ...) __attribute__
 int kvsnprintf(char *buffer, size_t bytes, const char *format, __builtin_va_list args);
 
 /* Stops the machine: other CPUs stop, the last 32 trace events, registers, a backtrace with symbols on the serial
- * port, then halt (or leave QEMU when the boot line says so). regs may be NULL. */
+ * port, then halt. regs may be NULL. */
 struct trap_frame;
 _Noreturn void panic(const struct trap_frame *regs, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define KASSERT(e) ((e) ? (void)0 : panic(NULL, "assertion failed: %s (%s:%d)", #e, __FILE__, __LINE__))

@@ -117,6 +117,13 @@ def echo_status_into_nc_dash_n_prints_the_answer_and_ends(machine):
 
 
 @test(KERNEL)
+def a_script_that_speaks_at_once_gets_answers_and_nothing_else(machine):
+    answer = machine.once(b"network\n").decode()
+    check("> " not in answer and "observer" not in answer, f"greeting or prompts in {answer!r}")
+    check(len(machine.once(b"whoami --json\n").splitlines()) <= 2, "more than a line of JSON")
+
+
+@test(KERNEL)
 def half_close_answers_every_line_sent_before(machine):
     answer = machine.once(b"status\nmemory\nnetwork\n").decode()
     for pattern in (r"\bup\b|uptime", "free", r"10\.0\.2\.15"):
@@ -184,4 +191,6 @@ def an_observer_can_not_restart_a_service(machine):
 def without_a_token_one_is_made_and_printed_on_the_serial_line(machine):
     token = expect(r"token[^\n]*?[:= ]\s*'?([A-Za-z0-9-]{6,})'?\s*$", machine.serial(), "the serial log")[1]
     with machine.console() as session:
+        for words in ("log 400", "log of rconsole 400", "trace dump 256", "tasks", "caps rconsole"):
+            check(token not in session.ask(words), f"an observer finds the token with {words!r}")
         expect("operator", session.ask(f"login {token}"))

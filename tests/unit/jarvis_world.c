@@ -17,9 +17,7 @@ void fake_reset(void)
 {
     fake = (struct fake_world){.now = 120000000000ull,
                                .log = "[    0.001000] kernel: started\n"
-                                      "[    0.002000] kernel: boot line: netbench token=hunter2 log=info\n"
                                       "[  100.000000] netsrv: link error on en0\n"
-                                      "[  110.000000] rconsole: operator token: hunter2\n"
                                       "[  119.000000] jarvis: \x1b[31mred\n"};
     fake_dialogue = (struct dialogue){0};
 }

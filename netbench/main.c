@@ -75,10 +75,17 @@ _Noreturn static void run(void)
 {
     struct msg messages[4];
     uint64_t bits = (1u << SERVICES_COUNT) - 1;
+    unsigned attached = 0;
     for (;;) {
-        for (unsigned i = 0; i < SERVICES_COUNT; i++)
+        for (unsigned i = 0; i < attached; i++)
             service_events(&services[i], &clients[i]);
-        result_t count = channel_recv(channel, messages, 4, &bits, all_asleep() ? DEADLINE_NEVER : DEADLINE_NOW);
+        bool wait = all_asleep();
+        if (attached < SERVICES_COUNT) { /* one a turn: the first serves while the next one's memory is made */
+            if (attach(attached++) != OK)
+                task_exit(ERR_NO_MEMORY);
+            continue;
+        }
+        result_t count = channel_recv(channel, messages, 4, &bits, wait ? DEADLINE_NEVER : DEADLINE_NOW);
         on_messages(messages, count);
     }
 }
@@ -100,8 +107,6 @@ int main(void)
 {
     status_t status = make_channel();
     pattern_init();
-    for (unsigned i = 0; i < SERVICES_COUNT && status == OK; i++)
-        status = attach(i);
     if (status == OK)
         status = service_ready(channel);
     if (status == OK)

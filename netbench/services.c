@@ -91,9 +91,9 @@ static void chargen_fill(struct net_client *client, uint32_t slot)
 }
 
 const struct service services[SERVICES_COUNT] = {
-    {"echo", 7, 256, 16384, 16384, nothing, echo_move, echo_move, echo_ended},
-    {"discard", 9, 64, 65536, NET_SIZE_MIN, nothing, discard_all, nothing, discard_ended},
-    {"chargen", 19, 64, NET_SIZE_MIN, 65536, chargen_fill, discard_all, chargen_fill, net_client_abort},
+    {"echo", 7, 256, 8192, 8192, nothing, echo_move, echo_move, echo_ended},
+    {"discard", 9, 32, 65536, NET_SIZE_MIN, nothing, discard_all, nothing, discard_ended},
+    {"chargen", 19, 32, NET_SIZE_MIN, 65536, chargen_fill, discard_all, chargen_fill, net_client_abort},
 };
 
 /* ---- events ---- */

@@ -11,8 +11,8 @@
 #include "netsrv/port.h"
 
 #define NS_PER_MS 1000000ull
-#define SECOND_LOOK_NS (2 * NS_PER_MS)
-#define POLL_NS 50000u
+#define SECOND_LOOK_NS (8 * NS_PER_MS)
+#define POLL_NS 120000u
 #define POLLS 1u             /* after traffic */
 #define POLL_LOOKS 200u      /* between two looks at the clock */
 #define LOOKS 2u             /* without traffic, until all is quiet */
@@ -92,7 +92,7 @@ static bool poll(void)
     if (!self.may_poll || !self.polls_left)
         return false;
     self.polls_left--;
-    uint64_t end = clock_now() + POLL_NS;
+    uint64_t end = port_now() + POLL_NS;
     do {
         if (task_others_ready())
             return false;

@@ -12,7 +12,7 @@
 #pragma once
 #include <abi/types.h>
 
-#define MERGE_HEADERS 54u    /* Ethernet 14, IPv4 20, TCP 20 */
+#define MERGE_HEADERS 54u      /* Ethernet 14, IPv4 20, TCP 20 */
 #define MERGE_BYTES_MAX 60000u /* of one joined segment: IPv4's length has 16 bits */
 
 struct merge_segment {

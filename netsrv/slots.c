@@ -178,6 +178,8 @@ static err_t on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *pbuf, err_t
     (void)err;
     slot_touch(slot);
     if (!pbuf) {
+        tcp_clear_flags(pcb, TF_ACK_NOW); /* the client is about to answer with a FIN: one packet for both */
+        tcp_set_flags(pcb, TF_ACK_DELAY);
         slot_post(slot, NET_EVENT_FIN);
         return ERR_OK;
     }

@@ -19,9 +19,10 @@ test_supervise_SRCS    := tests/unit/test_supervise.c init/supervise.c
 test_pci_SRCS          := tests/unit/test_pci.c $(addprefix devmgr/,pci_scan.c pci_caps.c pci_bars.c pci_control.c pci_class.c)
 
 # netsrv and its driver; net_host.h puts system calls for the host in front of their sources
-UNIT_TESTS += test_virtqueue test_checksum test_net_region test_netsrv
+UNIT_TESTS += test_virtqueue test_checksum test_merge test_net_region test_netsrv
 test_virtqueue_SRCS  := tests/unit/test_virtqueue.c drivers/virtio/virtqueue.c
 test_checksum_SRCS   := tests/unit/test_checksum.c netsrv/checksum.c
+test_merge_SRCS      := tests/unit/test_merge.c netsrv/merge.c netsrv/checksum.c
 test_net_region_SRCS := tests/unit/test_net_region.c netsrv/command.c netsrv/address_parse.c netbench/pattern.c lib/net_layout.c
 NETSRV_HOST_SRCS     := $(addprefix netsrv/,loop.c service.c clients.c slots.c listeners.c events.c command.c interface.c merge.c transmit.c dma.c \
                         heap.c checksum.c port.c address.c address_parse.c) lib/net_client.c lib/net_layout.c lib/ring.c lib/ipc_dispatch.c \

@@ -256,7 +256,15 @@ class Machine:
         return many
 
     def console(self, limit=60):
-        return Console(self.ports[CONSOLE], limit)
+        """A session. Those of a test before may take a moment to end: a full house is asked again."""
+        end = time.monotonic() + 10 * SCALE
+        while True:
+            try:
+                return Console(self.ports[CONSOLE], limit)
+            except Failure as error:
+                if "in use" not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
 
     def ask(self, text, limit=60):
         """One request in a session of its own."""
@@ -345,7 +353,11 @@ class Console(Connection):
 
     def __init__(self, port, limit=60):
         super().__init__(port, limit)
-        self.greeting = self.read_until(PROMPT).decode()
+        try:
+            self.greeting = self.read_until(PROMPT).decode()
+        except BaseException:
+            self.close()
+            raise
 
     def ask(self, text, limit=None):
         self.send(text + "\n")

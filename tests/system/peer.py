@@ -170,7 +170,12 @@ class Peer:
 
     def talk(self, port, text, wanted, version=4, limit=60):
         """A TCP conversation: connects, sends `text`, reads until `wanted` (bytes) came, resets.  Returns what came."""
-        return Stream(self, port, version).talk(text, wanted, limit)
+        stream = Stream(self, port, version).open(limit)
+        try:
+            stream.send(text, limit)
+            return stream.read_until(wanted, limit)
+        finally:
+            stream.reset()
 
 
 class Stream:
@@ -252,10 +257,3 @@ class Stream:
 
     def reset(self):
         self.segment(RST | ACK)
-
-    def talk(self, text, wanted, limit):
-        self.open(limit)
-        self.send(text, limit)
-        got = self.read_until(wanted, limit)
-        self.reset()
-        return got

@@ -29,7 +29,7 @@ class Wire:
         end = time.monotonic() + 60
         while True:
             try:
-                return self.peer.talk(CONSOLE, b"status\n", b"> ", limit=10)
+                return self.peer.talk(CONSOLE, b"network\n", b"10.0.2.15", limit=10)
             except Failure:
                 if time.monotonic() > end:
                     raise

@@ -77,30 +77,46 @@ static void describe(struct client *client, uint32_t badge, uint32_t rights, con
     client->tx_size = request->tx_size;
 }
 
+/* Everything that can fail. The region's capability is the area's once it gets there. */
+static status_t build(struct client *client, handle_t region, handle_t *bell)
+{
+    result_t minted =
+        cap_mint(own_signal, RIGHT_SIGNAL_RAISE | RIGHT_TRANSFER, 1ull << (first_signal_bit + client->number));
+    status_t status = minted < 0 ? (status_t)minted : set_up_slots(client);
+    if (status != OK)
+        cap_close(region);
+    else
+        status = dma_area_map(&client->area, region, client->layout.bytes >> PAGE_SHIFT);
+    if (status != OK) {
+        free(client->slots);
+        if (minted >= 0)
+            cap_close((handle_t)minted);
+        return status;
+    }
+    *bell = (handle_t)minted;
+    return OK;
+}
+
+static void close_caps(const handle_t *caps, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        cap_close(caps[i]);
+}
+
 /* Owns caps from here on, whatever it answers. */
 status_t client_attach(uint32_t badge, uint32_t rights, const struct net_attach *request, const handle_t caps[3],
                        struct net_attached *reply, handle_t *bell)
 {
     struct client *client = find_unused();
     status_t status = client ? check(client, request) : ERR_TABLE_FULL;
-    uint64_t mask = client ? 1ull << (first_signal_bit + client->number) : 0;
-    result_t minted = status == OK ? cap_mint(own_signal, RIGHT_SIGNAL_RAISE | RIGHT_TRANSFER, mask) : status;
-    status = minted < 0 ? (status_t)minted : OK;
-    if (status == OK) {
-        describe(client, badge, rights, request);
-        status = set_up_slots(client);
-    }
-    if (status == OK)
-        status = dma_area_map(&client->area, caps[0], client->layout.bytes >> PAGE_SHIFT);
-    else
-        cap_close(caps[0]);
     if (status != OK) {
-        if (minted >= 0)
-            cap_close((handle_t)minted);
-        cap_close(caps[1]);
-        cap_close(caps[2]);
-        if (client)
-            free(client->slots);
+        close_caps(caps, 3);
+        return status;
+    }
+    describe(client, badge, rights, request);
+    status = build(client, caps[0], bell);
+    if (status != OK) {
+        close_caps(caps + 1, 2);
         return status;
     }
     client->bell = caps[1];
@@ -108,7 +124,6 @@ status_t client_attach(uint32_t badge, uint32_t rights, const struct net_attach 
     client->used = true;
     set_up_rings(client);
     reply->client = client->number;
-    *bell = (handle_t)minted;
     return OK;
 }
 

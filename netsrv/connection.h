@@ -81,19 +81,27 @@ struct listener {
 };
 
 /* ---- slots.c ---- */
+void slot_end(struct slot *slot, int32_t status); /* over for the client: CLOSED or FAILED will be posted */
 struct slot *slot_take(struct client *client, bool for_accept, uint16_t index); /* NULL: none free */
 void slot_free(struct slot *slot);
-void slot_touch(struct slot *slot);
 void slot_post(struct slot *slot, uint16_t event);
-void slot_attach_pcb(struct slot *slot, struct tcp_pcb *pcb); /* callbacks, window, the peer's address */
-void slot_open(struct slot *slot);                            /* ready for data */
-void slot_drop(struct slot *slot);                            /* resets; no event: the client is going */
+void slot_drop(struct slot *slot); /* resets; no event: the client is going */
 void slot_connect(struct client *client, const struct net_command *command);
 void slot_shut(struct client *client, const struct net_command *command);
 void slot_close(struct client *client, const struct net_command *command);
 void slot_abort(struct client *client, const struct net_command *command);
 void slot_kick(struct client *client, const struct net_command *command);
-void slots_turn(void); /* works off the dirty list */
+
+/* ---- tcp.c ---- */
+void slot_attach_pcb(struct slot *slot, struct tcp_pcb *pcb); /* callbacks, window, the peer's address */
+void slot_open(struct slot *slot);                            /* ready for data */
+void slot_detach(struct slot *slot);    /* the control block lives on (FIN, TIME_WAIT) or is aborted without us */
+void slot_abort_pcb(struct slot *slot); /* resets, if there is a control block */
+signed char slot_on_connected(void *slot, struct tcp_pcb *pcb, signed char err); /* lwIP's tcp_connected_fn */
+
+/* ---- work.c ---- */
+void slot_touch(struct slot *slot); /* puts it on the dirty list */
+void slots_turn(void);              /* works off the dirty list */
 
 /* ---- listeners.c ---- */
 void listener_add(struct client *client, const struct net_command *command);

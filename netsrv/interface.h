@@ -1,10 +1,7 @@
 /* The one network interface: between a nic driver and lwIP's netif.
  *
  * Rules
- *  - Receive buffers are lwIP pbufs without a copy; a freed one goes back to the device with the next flush. When few
- *    are left, packets are copied out of them, so that nobody who keeps packets can starve the device.
- *  - A packet is sent straight from its pbufs (headers from the heap, payload from the client's ring). Its pbufs are
- *    held until the device is done (transmit.h).
+ *  - Receiving is in receive.h, sending in transmit.h; this is what the loop sees of both, and the device's life.
  *  - interface_flush once a turn: one notification for all that was added.
  */
 #pragma once
@@ -19,8 +16,7 @@ struct interface_counters {
 
 /* Finds a device and a driver for it and opens it. From here on the dma window works. */
 MUST_CHECK status_t interface_init(handle_t devmgr, handle_t signal, uint32_t irq_bit, uint32_t config_irq_bit);
-void interface_start(void); /* after lwip_init: the netif, its link, the first buffers for the device */
-#define INTERFACE_BATCH 64
+void interface_start(void);       /* after lwip_init: the netif, its link, the first buffers for the device */
 unsigned interface_receive(void); /* hands at most a batch to lwIP; how many */
 void interface_collect(void);     /* takes back what was sent */
 void interface_flush(void);

@@ -40,7 +40,7 @@ uint64_t *trace_roll(struct trace_ring *ring, uint64_t now_ns); /* closes the op
 static inline uint64_t *trace_burst(struct trace_ring *ring, uint64_t now_ns)
 {
     uint64_t *cursor = ring->cursor;
-    if (__builtin_expect(cursor + TRACE_BURST_WORDS_MAX > ring->limit, 0))
+    if (__builtin_expect((uint64_t)cursor + TRACE_BURST_WORDS_MAX * 8 > (uint64_t)ring->limit, 0)) /* both 0 at first */
         cursor = trace_roll(ring, now_ns);
     return cursor;
 }

@@ -44,3 +44,28 @@ test_render_SRCS        := tests/unit/test_render.c $(addprefix jarvis/,render.c
 # docs: the tables of architecture.md
 UNIT_TESTS += test_docs
 test_docs_SRCS := tests/unit/test_docs.c init/manifest.c
+
+# kernel: the core, on a machine of the host (host_machine.h)
+MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_kernel.c slab_host.c) \
+                $(addprefix kernel/,cap/cap.c cap/cap_calls.c cap/object.c cap/object_types.c ipc/channel.c ipc/ipc.c ipc/ipc_fast.c \
+                  ipc/transfer.c sched/sched.c sched/task.c sched/task_calls.c memory/memory_object.c memory/memory_calls.c memory/slab.c \
+                  irq/device.c trace/trace.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
+MACHINE_FLAGS := -fno-pie -Dsched_yield=kernel_sched_yield # the sanitizers call the host's
+MACHINE_LIBS  := -no-pie -Wl,-T,tests/unit/host_machine.ld
+UNIT_TESTS += test_cap test_channel test_task test_memory_object test_trace test_runq
+test_cap_SRCS             := tests/unit/test_cap.c $(MACHINE_SRCS)
+test_cap_CFLAGS           := $(MACHINE_FLAGS)
+test_cap_LIBS             := $(MACHINE_LIBS)
+test_channel_SRCS         := tests/unit/test_channel.c $(MACHINE_SRCS)
+test_channel_CFLAGS       := $(MACHINE_FLAGS)
+test_channel_LIBS         := $(MACHINE_LIBS)
+test_task_SRCS            := tests/unit/test_task.c $(MACHINE_SRCS)
+test_task_CFLAGS          := $(MACHINE_FLAGS)
+test_task_LIBS            := $(MACHINE_LIBS)
+test_memory_object_SRCS   := tests/unit/test_memory_object.c $(MACHINE_SRCS)
+test_memory_object_CFLAGS := $(MACHINE_FLAGS)
+test_memory_object_LIBS   := $(MACHINE_LIBS)
+test_trace_SRCS           := tests/unit/test_trace.c $(MACHINE_SRCS)
+test_trace_CFLAGS         := $(MACHINE_FLAGS)
+test_trace_LIBS           := $(MACHINE_LIBS)
+test_runq_SRCS            := tests/unit/test_runq.c

@@ -1,0 +1,303 @@
+/* kernel/trace: packets, the ring's end, what trace_last finds, and that babeltrace2 reads the bytes. */
+#include <stdio.h>
+#include <unistd.h>
+#include "kernel/trace/trace.h"
+#include "kernel/memory/frame.h"
+#include "kernel/x86/log.h"
+#include "tests/unit/host_machine.h"
+
+#define PACKETS 4
+
+static struct trace_ring *ring;
+
+static int setup(void **state)
+{
+    machine_ticks = true;
+    machine_setup(state);
+    frame_free(virt_to_phys(trace_rings[0].packets), 1);
+    trace_init_cpu(&cpus[0], PACKETS);
+    ring = &trace_rings[0];
+    trace_mask = TRACE_CLASS_ALL;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    void *four = ring->packets;
+    frame_free(virt_to_phys(four), 2);
+    trace_init_cpu(&cpus[0], 2); /* what machine_teardown gives back */
+    return machine_teardown(state);
+}
+
+/* The fields' bytes, counted a second way. */
+#define F_u32 4
+#define F_s32 4
+#define F_x32 4
+#define F_u64 8
+#define F_s64 8
+#define F_x64 8
+
+static unsigned words_of(uint16_t event)
+{
+    static const unsigned bytes[TRACE_EVENT_COUNT] = {
+#define F(type, name) +F_##type
+#define E(number, Name, name, class, fields) [number] = (0 fields),
+        TRACE_EVENTS(E, F)
+#undef E
+#undef F
+    };
+    return bytes[event] / 8;
+}
+
+static void every_event_is_whole_words_and_has_a_name(void **state)
+{
+    unsigned seen = 0;
+    (void)state;
+#define F(type, name) +F_##type
+#define E(number, Name, name, class, fields)                    \
+    assert_int_equal((0 fields) % 8, 0);                        \
+    assert_in_range((0 fields) / 8, 1, 2);                      \
+    assert_string_equal(trace_event_name(TRACE_##Name), #Name); \
+    seen++;
+    TRACE_EVENTS(E, F)
+#undef E
+#undef F
+    assert_int_equal(seen, TRACE_EVENT_COUNT - 1);
+    assert_string_equal(trace_event_name(0), "Unknown");
+    assert_string_equal(trace_event_name(60000), "Unknown");
+}
+
+/* Counts a packet's events by walking it. */
+static unsigned events_in(const struct packet_header *packet)
+{
+    const uint64_t *word = (const uint64_t *)(packet + 1);
+    const uint64_t *end = (const uint64_t *)((const uint8_t *)packet + packet->content_bits / 8);
+    unsigned count = 0;
+    uint64_t last = packet->timestamp_begin;
+    for (; word < end; count++) {
+        assert_true(*word >> 16 >= (last & ((1ul << 48) - 1)));
+        last = *word >> 16;
+        word += 1 + words_of((uint16_t)*word);
+    }
+    assert_ptr_equal(word, end);
+    assert_true((packet->timestamp_end & ((1ul << 48) - 1)) >= last);
+    return count;
+}
+
+static void packets_say_what_they_hold_and_the_oldest_go(void **state)
+{
+    static uint64_t out[TRACE_PACKET_SIZE / 8];
+    const struct packet_header *packet = (const struct packet_header *)out;
+    (void)state;
+    uint64_t before = ring->events, lost, counted = 0;
+    assert_int_equal(trace_total(&lost), before);
+    for (unsigned i = 0; ring->open_sequence < 11; i++) {
+        if (i % 3)
+            trace_record(TRACE_TimerTick, 1, i, 0);
+        else
+            trace_record(TRACE_IpcSend, 2, i, ~0ul);
+    }
+    for (uint64_t sequence = 0; sequence <= 11; sequence++) {
+        result_t result = trace_copy_packet(0, sequence, out);
+        if (sequence < 8) {
+            assert_int_equal(result, ERR_NOT_FOUND);
+            continue;
+        }
+        assert_int_equal(result, TRACE_PACKET_SIZE);
+        assert_int_equal(packet->magic, TRACE_MAGIC);
+        assert_int_equal(packet->sequence, sequence);
+        assert_int_equal(packet->packet_bits, TRACE_PACKET_SIZE * 8);
+        assert_true(packet->content_bits <= TRACE_PACKET_SIZE * 8);
+        unsigned events = events_in(packet);
+        if (sequence < 11)
+            assert_int_equal(ring->events_before[(sequence + 1) % PACKETS] - ring->events_before[sequence % PACKETS],
+                             events);
+        counted += events;
+    }
+    assert_int_equal(trace_total(&lost), ring->events);
+    assert_int_equal(lost, ring->events - counted); /* exactly */
+    assert_int_equal(trace_copy_packet(0, 12, out), ERR_WOULD_BLOCK);
+    assert_int_equal(trace_copy_packet(0, UINT64_MAX, out), ERR_WOULD_BLOCK);
+    assert_int_equal(trace_copy_packet(1, 0, out), ERR_INVALID);
+}
+
+static void the_last_events_come_across_packet_borders(void **state)
+{
+    static struct trace_record records[3000];
+    (void)state;
+    for (unsigned max = 1; max < 3000; max = max * 3 / 2 + 1) {
+        for (uint64_t i = 0; i < 700; i++) {
+            trace_record(TRACE_UserEvent, 2, i, ring->events);
+            trace_record(TRACE_Block, 1, ring->events, 0);
+        }
+        size_t count = trace_last(records, max);
+        uint64_t lost, total = trace_total(&lost);
+        assert_int_equal(count, max < total - lost ? max : total - lost);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(records[i].sequence, total - count + i);
+            if (records[i].event == TRACE_UserEvent)
+                assert_int_equal(records[i].payload[1], records[i].sequence);
+            else if (records[i].event == TRACE_Block)
+                assert_int_equal(records[i].payload[0], records[i].sequence);
+            assert_int_equal(records[i].words, words_of(records[i].event));
+            assert_true(i == 0 || records[i].timestamp_ns >= records[i - 1].timestamp_ns);
+        }
+    }
+}
+
+/* 48 bits of nanoseconds are three days. */
+static void times_go_on_past_48_bits(void **state)
+{
+    struct trace_record record;
+    uint64_t start = clock_tsc_start;
+    (void)state;
+    clock_tsc_start = rdtsc() - (5ul << 48); /* one tick is a nanosecond here */
+    while (ring->open_sequence < 2)
+        trace_record(TRACE_TimerTick, 1, 1, 0);
+    assert_int_equal(trace_last(&record, 1), 1);
+    assert_true(record.timestamp_ns >> 48 == 5);
+    clock_tsc_start = start;
+}
+
+static void what_came_before_the_ring_counts_as_lost(void **state)
+{
+    uint64_t lost;
+    struct trace_ring kept = *ring;
+    (void)state;
+    *ring = (struct trace_ring){0};
+    for (unsigned i = 0; i < 100; i++)
+        trace_record(TRACE_IpcSend, 2, i, i);
+    assert_int_equal(trace_total(&lost), 100);
+    assert_int_equal(lost, 100);
+    *ring = kept;
+}
+
+static void log_lines_are_events(void **state)
+{
+    struct trace_record record;
+    (void)state;
+    uint64_t position = klog_end();
+    klog(KLOG_WARNING, "hello");
+    assert_int_equal(trace_last(&record, 1), 1);
+    assert_int_equal(record.event, TRACE_LogLine);
+    assert_int_equal(record.payload[0] >> 32, KLOG_WARNING);
+    assert_int_equal(record.payload[1], position);
+    assert_int_equal(SYS(machine_root, log_write, machine_trace_handle, KLOG_INFO, P("text"), 4), OK);
+    struct trace_record two[2];
+    trace_mask &= ~TRACE_CLASS_SCHED;
+    position = klog_end();
+    SYS(machine_root, log_write, machine_trace_handle, KLOG_INFO, P("text"), 4);
+    trace_last(two, 2);
+    assert_int_equal(two[1].event, TRACE_LogLine); /* once */
+    assert_int_equal(two[1].payload[0], TRACE_WORD(task_id(machine_root), KLOG_INFO));
+    assert_int_equal(two[1].payload[1], position);
+    assert_int_not_equal(two[0].payload[1], position);
+}
+
+static void reading_takes_the_right(void **state)
+{
+    static uint64_t out[TRACE_PACKET_SIZE / 8];
+    handle_t trace = machine_trace_handle;
+    (void)state;
+    assert_int_equal(SYS(machine_root, trace_read, trace, 0, 0, P(out), TRACE_PACKET_SIZE), TRACE_PACKET_SIZE);
+    assert_int_equal(SYS(machine_root, trace_read, trace, 1ul << 32, 0, P(out), TRACE_PACKET_SIZE), ERR_INVALID);
+    assert_int_equal(SYS(machine_root, trace_read, trace, 0, 0, P(out), TRACE_PACKET_SIZE - 1), ERR_TOO_LONG);
+    assert_int_equal(SYS(machine_root, trace_read, trace, 0, 0, 0x10000, TRACE_PACKET_SIZE), ERR_FAULT);
+    int64_t emit = SYS(machine_root, cap_mint, trace, RIGHT_TRACE_EMIT, 0);
+    assert_int_equal(SYS(machine_root, trace_read, (uint64_t)emit, 0, 0, P(out), TRACE_PACKET_SIZE), ERR_NO_RIGHT);
+    assert_int_equal(SYS(machine_root, trace_control, (uint64_t)emit, 0), ERR_NO_RIGHT);
+    assert_int_equal(SYS(machine_root, system_info, (uint64_t)emit, INFO_SYSTEM, 0, P(out), sizeof out), ERR_NO_RIGHT);
+    assert_int_equal(SYS(machine_root, system_info, trace, UINT64_MAX, 0, P(out), sizeof out), ERR_INVALID);
+    assert_int_equal(SYS(machine_root, system_info, trace, INFO_SYSTEM, 0, P(out), 8), ERR_TOO_LONG);
+    assert_int_equal(SYS(machine_root, system_info, trace, INFO_PLATFORM, 0, P(out), sizeof out), ERR_WRONG_TYPE);
+}
+
+/* ---- babeltrace2 ---- */
+
+static void metadata_write(FILE *f)
+{
+    fputs("/* CTF 1.8 */\n", f);
+    static const struct {
+        const char *name;
+        unsigned size, sign, base;
+    } types[] = {{"u8", 8, 0, 10},   {"u32", 32, 0, 10}, {"u64", 64, 0, 10}, {"s32", 32, 1, 10},
+                 {"s64", 64, 1, 10}, {"x32", 32, 0, 16}, {"x64", 64, 0, 16}};
+    for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++)
+        fprintf(f, "typealias integer { size = %u; align = %u; signed = %u; byte_order = le; base = %u; } := %s;\n",
+                types[i].size, types[i].size, types[i].sign, types[i].base, types[i].name);
+    fputs(
+        "trace { major = 1; minor = 8; uuid = \"6f732d74-7261-4365-8001-000000000001\"; byte_order = le;\n"
+        "packet.header := struct { u32 magic; u8 uuid[16]; u32 stream_id; }; };\n"
+        "clock { name = mono; freq = 1000000000; };\n"
+        "typealias integer { size = 64; align = 64; signed = 0; byte_order = le; map = clock.mono.value; } := ts64;\n"
+        "typealias integer { size = 48; align = 1; signed = 0; byte_order = le; map = clock.mono.value; } := ts48;\n"
+        "stream { id = 0; packet.context := struct { ts64 timestamp_begin; ts64 timestamp_end; u64 content_size;\n"
+        "u64 packet_size; u64 packet_seq_num; u64 events_discarded; u64 cpu_id; };\n"
+        "event.header := struct { integer { size = 16; align = 64; signed = 0; byte_order = le; } id; ts48 timestamp; }\n"
+        "align(64); };\n",
+        f);
+#define F(type, name) #type " _" #name "; "
+#define E(number, Name, name, class, fields)                                                                           \
+    fprintf(f, "event { stream_id = 0; id = %d; name = \"%s\"; fields := struct { %s} align(64); };\n", number, #name, \
+            fields);
+    TRACE_EVENTS(E, F)
+#undef E
+#undef F
+}
+
+static void babeltrace2_reads_every_event(void **state)
+{
+    static uint64_t out[TRACE_PACKET_SIZE / 8];
+    char directory[] = "/tmp/test_trace.XXXXXX", path[64], command[128], line[256];
+    unsigned lines = 0, ticks = 0;
+    (void)state;
+    if (system("command -v babeltrace2 >/dev/null 2>&1")) {
+        print_message("babeltrace2 is not installed: not checked\n");
+        skip();
+    }
+    for (unsigned i = 0; i < 3000; i++) {
+        uint16_t event = (uint16_t)(1 + i % (TRACE_EVENT_COUNT - 1));
+        trace_record(event, words_of(event), TRACE_WORD(i, i * 3), TRACE_WORD(-i, 7));
+    }
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/metadata", directory);
+    FILE *f = fopen(path, "w");
+    metadata_write(f);
+    fclose(f);
+    snprintf(path, sizeof path, "%s/cpu0", directory);
+    f = fopen(path, "w");
+    for (uint64_t sequence = ring->open_sequence - (PACKETS - 1); sequence <= ring->open_sequence; sequence++) {
+        assert_int_equal(trace_copy_packet(0, sequence, out), TRACE_PACKET_SIZE);
+        assert_int_equal(fwrite(out, sizeof out, 1, f), 1);
+    }
+    fclose(f);
+    snprintf(command, sizeof command, "babeltrace2 %s 2>&1", directory);
+    f = popen(command, "r");
+    while (fgets(line, sizeof line, f)) {
+        lines++;
+        ticks += strstr(line, "timer_tick: ") != NULL;
+    }
+    assert_int_equal(pclose(f), 0);
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    assert_int_equal(system(command), 0);
+    uint64_t lost, total = trace_total(&lost);
+    assert_int_equal(lines, total - lost);
+    assert_in_range(ticks, (total - lost) / 28 - 1, (total - lost) / 28 + 2);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_event_is_whole_words_and_has_a_name),
+        TEST(packets_say_what_they_hold_and_the_oldest_go),
+        TEST(the_last_events_come_across_packet_borders),
+        TEST(times_go_on_past_48_bits),
+        TEST(what_came_before_the_ring_counts_as_lost),
+        TEST(log_lines_are_events),
+        TEST(reading_takes_the_right),
+        TEST(babeltrace2_reads_every_event),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -116,6 +116,8 @@ static inline void *net_client_user(struct net_client *client, uint32_t slot)
     return client->slots[slot].user;
 }
 
+void net_client_command(struct net_client *client, uint16_t code, uint32_t slot); /* private: net_attach.c */
+
 /* ---- asking (blocks until netsrv answers) ---- */
 status_t net_client_resolve(struct net_client *client, const char *name, uint8_t address[16], uint64_t deadline_ns);
 

@@ -65,9 +65,9 @@ static status_t setup(struct virtio_net *net, const struct nic_resources *resour
     if (status == OK && !(net->device.features & VIRTIO_BIT(NET_F_MAC)))
         status = ERR_NOT_SUPPORTED;
     if (status == OK)
-        status = virtio_queue_setup(&net->device, QUEUE_RX, &net->rx, VIRTQUEUE_SIZE_MAX);
+        status = virtio_queue_setup(&net->device, QUEUE_RX, &net->rx, VIRTQUEUE_SIZE_MAX, false);
     if (status == OK)
-        status = virtio_queue_setup(&net->device, QUEUE_TX, &net->tx, VIRTQUEUE_SIZE_MAX);
+        status = virtio_queue_setup(&net->device, QUEUE_TX, &net->tx, VIRTQUEUE_SIZE_MAX, true);
     return status;
 }
 

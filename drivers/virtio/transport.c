@@ -277,7 +277,8 @@ static status_t set_vector(struct virtio_device *device)
     return device->common->queue_msix_vector == 0 ? OK : ERR_IO;
 }
 
-status_t virtio_queue_setup(struct virtio_device *device, uint16_t index, struct virtqueue *queue, uint16_t size_limit)
+status_t virtio_queue_setup(struct virtio_device *device, uint16_t index, struct virtqueue *queue, uint16_t size_limit,
+                            bool chains)
 {
     volatile struct virtio_common *common = device->common;
     common->queue_select = index;
@@ -287,7 +288,7 @@ status_t virtio_queue_setup(struct virtio_device *device, uint16_t index, struct
     if (size < 2)
         return ERR_IO;
     uint32_t options = (device->features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX) ? VIRTQUEUE_EVENT_INDEX : 0) |
-                       (device->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) ? VIRTQUEUE_INDIRECT : 0);
+                       (chains && device->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) ? VIRTQUEUE_INDIRECT : 0);
     uint64_t address = 0;
     size_t pages = (virtqueue_bytes(use, options) + PAGE_SIZE - 1) >> PAGE_SHIFT;
     status_t status = queue_memory(device, index, pages, &address);

@@ -44,9 +44,9 @@ MUST_CHECK status_t virtio_open(struct virtio_device *device, const struct nic_r
 void virtio_close(struct virtio_device *device); /* device reset, memory unpinned and given back */
 /* Takes of the offered features those in `wanted`; VERSION_1 is required. §3.1.1 steps 4 to 6. */
 MUST_CHECK status_t virtio_negotiate(struct virtio_device *device, uint64_t wanted);
-/* §4.1.5.1.3. size_limit: at most so many entries. */
+/* §4.1.5.1.3. size_limit: at most so many entries. chains: of more than one buffer (needs memory for indirect tables). */
 MUST_CHECK status_t virtio_queue_setup(struct virtio_device *device, uint16_t index, struct virtqueue *queue,
-                                       uint16_t size_limit);
+                                       uint16_t size_limit, bool chains);
 void virtio_driver_ok(struct virtio_device *device);
 bool virtio_needs_reset(const struct virtio_device *device);
 uint8_t virtio_config8(const struct virtio_device *device, uint32_t offset); /* 0 past the end */

@@ -25,7 +25,7 @@ test_checksum_SRCS   := tests/unit/test_checksum.c netsrv/checksum.c
 test_merge_SRCS      := tests/unit/test_merge.c netsrv/merge.c netsrv/checksum.c
 test_net_region_SRCS := tests/unit/test_net_region.c netsrv/command.c netsrv/address_parse.c netbench/pattern.c lib/net_layout.c
 NETSRV_HOST_SRCS     := $(addprefix netsrv/,loop.c service.c clients.c slots.c tcp.c work.c listeners.c events.c command.c interface.c receive.c merge.c transmit.c dma.c \
-                        heap.c checksum.c port.c address.c address_parse.c) lib/net_client.c lib/net_layout.c lib/ring.c lib/ipc_dispatch.c \
+                        heap.c checksum.c port.c address.c address_parse.c) lib/net_client.c lib/net_attach.c lib/net_layout.c lib/ring.c lib/ipc_dispatch.c \
                         tests/unit/net_host.c $(filter-out %/lwiperf.c %/sntp.c %/mdns.c %/mdns_domain.c %/mdns_out.c,$(lwip_SRCS))
 NETSRV_HOST_CFLAGS   := -Wno-tautological-constant-out-of-range-compare -include tests/unit/net_host.h -Inetsrv/lwip -isystem build/third_party/lwip/src/include
 test_netsrv_SRCS     := tests/unit/test_netsrv.c $(NETSRV_HOST_SRCS)

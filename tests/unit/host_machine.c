@@ -130,8 +130,10 @@ void cpu_idle_wait(void)
 {
     longjmp(leave, 1);
 }
+/* An interrupt here looks at who runs: never at a task that was just taken apart. */
 void preempt_window(void)
 {
+    assert_true(cpus[0].current == idle || machine_alive(cpus[0].current));
 }
 
 /* ---- what stands for the devices ---- */

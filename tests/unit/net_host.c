@@ -29,6 +29,7 @@ static struct object *table[HANDLES];
 static uint64_t badges[HANDLES];
 uint64_t host_now = 1000000000;
 unsigned host_loss_percent, host_tx_limit = 256, host_frames;
+bool host_device_failed;
 
 static handle_t install(struct object *object, uint64_t badge)
 {
@@ -320,7 +321,15 @@ static status_t wire_open(struct nic *nic, const struct nic_resources *resources
     nic->rx_buffers = nic->tx_packets = WIRE;
     return OK;
 }
+/* Forgets everything that it was given, as a reset device does. */
 static void wire_close(struct nic *nic)
+{
+    (void)nic;
+    rx_free_count = rx_done_count = tx_count = tx_done_count = 0;
+    queue_head = queue_tail;
+    host_device_failed = false;
+}
+static void wire_nothing(struct nic *nic)
 {
     (void)nic;
 }
@@ -417,7 +426,7 @@ static bool wire_up(struct nic *nic)
 static bool wire_failed(struct nic *nic)
 {
     (void)nic;
-    return false;
+    return host_device_failed;
 }
 static const uint16_t wire_devices[] = {0x1041, 0};
 const struct nic_ops virtio_net_ops = {
@@ -433,10 +442,10 @@ const struct nic_ops virtio_net_ops = {
     .tx_done = wire_tx_done,
     .tx_outstanding = wire_tx_outstanding,
     .kick = wire_kick,
-    .second_look = wire_close,
+    .second_look = wire_nothing,
     .irq_arm = wire_arm,
-    .irq_disarm = wire_close,
-    .irq_cause = wire_close,
+    .irq_disarm = wire_nothing,
+    .irq_cause = wire_nothing,
     .link_up = wire_up,
     .failed = wire_failed,
 };

@@ -42,3 +42,4 @@ uint64_t host_signals(handle_t signal); /* bits raised; cleared */
 /* Which of the wire's frames get lost, in per cent; how many the queue to the device holds. */
 extern unsigned host_loss_percent, host_tx_limit;
 extern unsigned host_frames;
+extern bool host_device_failed; /* the device asks for a reset, until it is closed */

@@ -96,6 +96,41 @@ void service_message(struct init *init, const struct msg *m)
 
 /* ---- the start ---- */
 
+#define LEAST_MEMORY "TRustOs needs 10 MiB at least"
+
+/* What init has left to give to services, in pages: what it gave on is not in its used pages. */
+static uint64_t pages_left(const struct init *init)
+{
+    struct task_info self;
+    if (task_info(HANDLE_NONE, &self) != OK)
+        return 0;
+    uint64_t taken = self.used_pages;
+    for (size_t i = 0; i < manifest_count; i++)
+        if (init->services[i].task != HANDLE_NONE || init->services[i].ending_id)
+            taken += manifest_quota(init->services[i].entry, init->machine_pages);
+    return self.quota_pages > taken ? self.quota_pages - taken : 0;
+}
+
+/* Its first start, and nothing is about to come back: then no later try can find more memory either. */
+static bool never_fits(const struct init *init, const struct service *s)
+{
+    for (size_t i = 0; i < manifest_count; i++)
+        if (init->services[i].ending_id)
+            return false;
+    return s->run.starts == 1;
+}
+
+static void too_little_memory(struct init *init, struct service *s)
+{
+    log_error("%s: this machine has too little memory: %llu KiB are left, it needs %llu KiB (" LEAST_MEMORY ")",
+              s->entry->name, (unsigned long long)pages_left(init) * (PAGE_SIZE / 1024),
+              (unsigned long long)manifest_quota(s->entry, init->machine_pages) * (PAGE_SIZE / 1024));
+    if (never_fits(init, s))
+        give_up(init, s, "there is not enough memory for it");
+    else
+        service_died(init, s);
+}
+
 void service_start(struct init *init, struct service *s)
 {
     s->started_ns = clock_now();
@@ -103,6 +138,8 @@ void service_start(struct init *init, struct service *s)
     status_t status = service_spawn(init, s);
     if (status == ERR_NOT_FOUND) {
         give_up(init, s, "its program is not in the archive");
+    } else if (status == ERR_QUOTA) {
+        too_little_memory(init, s);
     } else if (status != OK) {
         log_error("%s: cannot be started: %s", s->entry->name, status_text(status));
         service_died(init, s);

@@ -104,3 +104,9 @@ bool manifest_wanted(const struct manifest_entry *entry, const char *boot_line)
     size_t length;
     return !entry->boot_option || boot_option(boot_line, entry->boot_option, &length);
 }
+
+uint32_t manifest_quota(const struct manifest_entry *entry, uint64_t machine_pages)
+{
+    uint64_t share = machine_pages * entry->quota_percent / 100;
+    return share > entry->quota_pages ? (uint32_t)share : entry->quota_pages;
+}

@@ -47,4 +47,6 @@ size_t manifest_find(const struct manifest_entry *entries, size_t count, const c
 /* The link of entry `from` to the service `to`; NULL: may not connect. */
 const struct manifest_link *manifest_link(const struct manifest_entry *from, const char *to);
 /* Does the entry run under this boot line? */
+/* Pages that the service gets on a machine with so many free. */
+uint32_t manifest_quota(const struct manifest_entry *entry, uint64_t machine_pages);
 bool manifest_wanted(const struct manifest_entry *entry, const char *boot_line);

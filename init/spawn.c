@@ -48,17 +48,12 @@ static status_t plan(struct spawn *spawn)
 
 /* ---- the task and its capabilities ---- */
 
-static uint32_t quota_of(const struct spawn *spawn)
-{
-    const struct manifest_entry *entry = spawn->service->entry;
-    uint64_t share = spawn->init->machine_pages * entry->quota_percent / 100;
-    return share > entry->quota_pages ? (uint32_t)share : entry->quota_pages;
-}
-
 static status_t make_task(struct spawn *spawn)
 {
-    struct task_create_args args = {
-        .priority = spawn->service->entry->priority, .quota_pages = quota_of(spawn), .root = cap_named("root")};
+    const struct manifest_entry *entry = spawn->service->entry;
+    struct task_create_args args = {.priority = entry->priority,
+                                    .quota_pages = manifest_quota(entry, spawn->init->machine_pages),
+                                    .root = cap_named("root")};
     result_t supervisor = cap_mint(spawn->init->sender, RIGHT_CHANNEL_SEND, service_badge(spawn->init, spawn->service));
     if (supervisor < 0)
         return (status_t)supervisor;

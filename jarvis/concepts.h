@@ -99,8 +99,8 @@
                                                                                                             X(LOGOUT,           \
                                                                                                               ACT) X(OTHER_ACT, \
                                                                                                                      ACT)       \
-                                                                                                                X(LIST_FILES,   \
-                                                                                                                  ACT)
+                                                                                                                X(LIST_FILES, ACT) \
+    X(QUIT, ACT) X(BYE, ACT) X(WORD, FUNCTION) /* WORD: one word in it is of no lexicon; a name, perhaps */
 /* clang-format on */
 
 enum concept {

@@ -217,5 +217,13 @@ uint32_t execute_line(const char *text, size_t length, struct dialogue *dialogue
         plan_show(&shown, &request, out);
     } else
         run_request(&call, &request, dialogue);
+    dialogue->restart_self = call.restart_self;
     return call.action;
+}
+
+void execute_after(struct dialogue *dialogue, const struct authority *authority)
+{
+    if (dialogue->restart_self)
+        (void)service_restart_self(authority); /* init away: then it is not restarted, and `services` shows that */
+    dialogue->restart_self = false;
 }

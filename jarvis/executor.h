@@ -10,8 +10,11 @@ struct dialogue {
     uint8_t choice_count;
     enum intent choices[4]; /* offered with numbers; the next line may be a number */
     enum intent asked;      /* a needed argument was asked for; INTENT_unknown: none */
+    bool restart_self;      /* ordered by this line; see execute_after */
 };
 
 /* Returns the console action that goes with the answer. */
 uint32_t execute_line(const char *text, size_t length, struct dialogue *dialogue, const struct authority *authority,
                       const struct session_facts *who, struct answer *out);
+/* What can only be done when the answer has been sent: ordering our own restart. */
+void execute_after(struct dialogue *dialogue, const struct authority *authority);

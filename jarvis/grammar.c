@@ -51,6 +51,11 @@ static const struct rule rules[] = {
     R(services_list, SERVICE, STATE, SERVICE_NAME) R(services_list, HOWLONG, SERVICE_NAME) R(services_list, SERVICE, PROBLEM)
     RN(service_restart, (HOWOFTEN, WHEN), RESTART, SERVICE_NAME) R(service_restart, REBOOT, SERVICE_NAME)
     R(service_stop, STOP, SERVICE_NAME) R(service_stop, POWEROFF, SERVICE_NAME) R(service_start, START, SERVICE_NAME)
+    R(service_restart, RESTART, WORD) R(service_stop, STOP, WORD) R(service_start, START, WORD)
+    R(service_restart, RESTART, SERVICE, WORD) R(service_stop, STOP, SERVICE, WORD) R(service_start, START, SERVICE, WORD)
+    RN(service_restart, (HOWOFTEN, WHEN), RESTART, NETWORK) R(service_stop, STOP, NETWORK) R(service_start, START, NETWORK)
+    RN(service_restart, (HOWOFTEN, WHEN), RESTART, DEVICE) R(service_stop, STOP, DEVICE) R(service_start, START, DEVICE)
+    R(service_stop, QUIT, SERVICE_NAME)
     R(services_list, HOWOFTEN, RESTART, SERVICE_NAME) R(services_list, WHEN, RESTART, SERVICE_NAME)
 
     /* hardware and network */
@@ -104,6 +109,7 @@ static const struct rule rules[] = {
 
     /* the session */
     R(help, COMMAND) R(whoami, WHOAMI) R(whoami, ROLE) R(whoami, WHO, SELF) R(whoami, WHOAMI, ROLE) R(logout, LOGOUT)
+    RN(logout, (SERVICE_NAME), QUIT) RN(logout, (SERVICE_NAME), QUIT, CONNECTION) R(logout, BYE) R(logout, BYE, QUIT)
     R(login, LOGIN) R(time_show, CLOCK) R(time_show, DATE) R(time_show, CLOCK, DATE) R(time_sync, SYNC)
     R(time_sync, SYNC, CLOCK) R(reboot, REBOOT) R(reboot, RESTART, MACHINE) R(reboot, REBOOT, MACHINE)
     R(poweroff, POWEROFF) R(poweroff, POWEROFF, MACHINE) R(poweroff, STOP, MACHINE)

@@ -31,7 +31,9 @@ static size_t put_letter(struct json *json, const uint8_t *t)
     }
     if (t[0] == '"' || t[0] == '\\')
         put(json, "\\");
-    if (t[0] < 0x20 || t[0] == 0x7f)
+    if (t[0] == '\n')
+        put(json, "\\n");
+    else if (t[0] < 0x20 || t[0] == 0x7f)
         answer_printf(json->out, "\\u%04x", t[0]);
     else
         answer_bytes(json->out, (const char *)t, n);

@@ -152,13 +152,27 @@ unsigned word_distance(const char *a, const char *b, unsigned limit)
     return distance <= limit ? distance : limit + 1;
 }
 
-/* How many slips we believe in: none in short words, two in long ones; an act is never guessed from far. */
+/* How many slips we believe in: none in short words, two in long ones; an act is never guessed from far, and a goodbye
+ * not at all ("quiet"). */
 static unsigned slips_allowed(const char *word, size_t length, const struct lexicon_row *row)
 {
     unsigned class = concept_classes[row->concept];
+    if (row->concept == C_QUIT || row->concept == C_BYE)
+        return 0;
     if (length < 4 || strchr(row->words, ' ') || (class < TRAIT && length < 5) || row->words[0] != word[0])
         return 0;
     return length >= 7 && class != ACT ? 2 : 1;
+}
+
+/* In four letters one other letter makes another word (life, line) rather than a slip. */
+static bool another_word(const char *word, size_t length, const char *known)
+{
+    unsigned same = 0;
+    if (length != 4 || strlen(known) != 4)
+        return false;
+    for (size_t i = 0; i < 4; i++)
+        same += word[i] == known[i];
+    return same == 3;
 }
 
 const struct lexicon_row *lexicon_guess(const char *word, enum language preferred)
@@ -172,7 +186,7 @@ const struct lexicon_row *lexicon_guess(const char *word, enum language preferre
         for (unsigned r = 0; r < lexicon->count; r++) {
             unsigned limit = slips_allowed(word, length, &lexicon->rows[r]);
             unsigned d = limit ? word_distance(word, lexicon->rows[r].words, limit) : 3;
-            if (limit && d <= limit && d < best_distance) {
+            if (limit && d <= limit && d < best_distance && !another_word(word, length, lexicon->rows[r].words)) {
                 best_distance = d;
                 best = &lexicon->rows[r];
             }

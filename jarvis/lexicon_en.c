@@ -163,7 +163,7 @@ static const struct lexicon_row rows[] = {
     W(FIREWALL, "iptables") W(FIREWALL, "sudo") W(FIREWALL, "bash") W(FIREWALL, "shell") W(PLAN, "plan")
     W(RESTART, "restart") W(RESTART, "bounce") W(RESTART, "relaunch") W(RESTART, "reload") W(RESTART, "restarting")
     W(STOP, "stop") W(STOP, "kill") W(STOP, "terminate") W(STOP, "halt") W(STOP, "end") W(STOP, "disable")
-    W(STOP, "stopping") W(STOP, "take down") W(STOP, "quit") W(STOP, "turn off") W(STOP, "switch off")
+    W(STOP, "stopping") W(STOP, "take down") W(STOP, "turn off") W(STOP, "switch off")
     W(START, "start") W(START, "launch") W(START, "bring") W(START, "enable") W(START, "spawn") W(START, "boot up")
     W(START, "resume") W(START, "turn on") W(START, "starting") W(START, "fire up") W(START, "revive")
     W(PING, "ping") W(PING, "pings") W(PING, "reply to ping") W(RESOLVE, "resolve") W(RESOLVE, "look up")
@@ -188,7 +188,10 @@ static const struct lexicon_row rows[] = {
     W(OTHER_ACT, "translate") W(OTHER_ACT, "send") W(OTHER_ACT, "play") W(OTHER_ACT, "buy") W(OTHER_ACT, "upgrade")
     W(OTHER_ACT, "update") W(OTHER_ACT, "draw") W(OTHER_ACT, "sing") W(OTHER_ACT, "cook") W(OTHER_ACT, "hack")
     W(OTHER_ACT, "speed up") W(OTHER_ACT, "defragment") W(OTHER_ACT, "calculate") W(OTHER_ACT, "freeze")
-    W(LIST_FILES, "ls")
+    W(LIST_FILES, "ls") W(QUIT, "quit") W(QUIT, "exit") W(BYE, "bye") W(BYE, "goodbye") W(BYE, "good bye")
+    W(BYE, "see you") W(QUIT, "hang up") W(STATE, "exit code") W(STATE, "exit status")
+    W(NONE, "immediately") W(NONE, "asap") W(NONE, "instantly") W(NONE, "properly") W(NONE, "safely") W(NONE, "cleanly")
+    W(NONE, "soon") W(NONE, "manager")
     W(SHOW, "dump") W(SHOW, "dumps")
 };
 /* clang-format on */

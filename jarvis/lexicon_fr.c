@@ -175,7 +175,9 @@ static const struct lexicon_row rows[] = {
     W(OTHER_ACT, "cree") W(OTHER_ACT, "creer") W(OTHER_ACT, "installe moi") W(OTHER_ACT, "compile")
     W(OTHER_ACT, "compresse") W(OTHER_ACT, "chiffre") W(OTHER_ACT, "envoie") W(OTHER_ACT, "joue") W(OTHER_ACT, "chante")
     W(OTHER_ACT, "traduis") W(OTHER_ACT, "achete") W(OTHER_ACT, "fabrique") W(OTHER_ACT, "dessine") W(OTHER_ACT, "mets a jour")
-    W(OTHER_ACT, "fais moi")
+    W(OTHER_ACT, "fais moi") W(QUIT, "quitter") W(QUIT, "quitte") W(QUIT, "quittez") W(BYE, "adieu")
+    W(BYE, "au revoir") W(BYE, "a bientot") W(QUIT, "sortir") W(BYE, "ciao") W(NONE, "immediatement")
+    W(NONE, "tout de suite") W(NONE, "proprement") W(NONE, "gestionnaire") W(NONE, "bientot")
 };
 /* clang-format on */
 

@@ -79,6 +79,8 @@ static void content_read(struct content *content, const struct sentence *sentenc
         if (item->concept == C_TOOL_NAME)
             content->tool = (int)item->value;
     }
+    if (content->unknown == 1)
+        concept_add(&content->set, C_WORD);
 }
 
 static void concept_drop(struct concept_set *set, unsigned concept)
@@ -86,26 +88,33 @@ static void concept_drop(struct concept_set *set, unsigned concept)
     set->bits[concept >> 6] &= ~(1ull << (concept & 63));
 }
 
-/* Help about something: what the rest of the words would have meant is the topic. */
-static bool read_help(struct request *request, struct clause *clause, struct content *content)
+/* What help is asked about, by the words beside "help"; an open one ("restart") is the first that it may mean. */
+static enum intent help_topic(const struct content *content)
 {
-    if (!concept_in(&content->set, C_HELP))
-        return false;
-    concept_drop(&content->set, C_HELP);
-    struct reading topic = grammar_read(&content->set, content->unknown);
+    enum intent intent = grammar_read(&content->set, content->unknown).intent;
     if (content->tool >= 0)
-        topic.intent = (enum intent)content->tool;
+        return (enum intent)content->tool;
+    if (intent == INTENT_clarify && grammar_choices(&content->set, &intent, 1) == 0)
+        return INTENT_unknown;
+    return intent;
+}
+
+/* Help about something: what the rest of the words would have meant is the topic; if nothing, the words themselves. */
+static void read_help(struct request *request, struct clause *clause, struct content *content,
+                      const struct sentence *sentence, const struct part *part, const char *text)
+{
+    concept_drop(&content->set, C_HELP);
+    enum intent topic = help_topic(content);
     clause->intent = INTENT_help;
-    if (topic.intent > INTENT_clarify && topic.intent != INTENT_help)
-        slot_add(request, clause, SLOT_topic, intent_name(topic.intent), strlen(intent_name(topic.intent)));
-    return true;
+    if (topic > INTENT_clarify && topic != INTENT_help)
+        slot_add(request, clause, SLOT_topic, intent_name(topic), strlen(intent_name(topic)));
+    else if (topic != INTENT_help && content->unknown)
+        slots_read_unknown(request, clause, SLOT_topic, sentence, part->first, part->end, text);
 }
 
 /* Which intent the part has, without slots. */
-static void read_intent(struct request *request, struct clause *clause, struct content *content)
+static void read_intent(struct clause *clause, struct content *content)
 {
-    if (read_help(request, clause, content))
-        return;
     struct reading reading = grammar_read(&content->set, content->unknown);
     clause->intent = content->tool >= 0 ? (enum intent)content->tool : reading.intent;
     if (concept_in(&content->set, C_NEGATION) && reading.rule && rule_acts(reading.rule))
@@ -119,13 +128,19 @@ static void read_intent(struct request *request, struct clause *clause, struct c
 /* The word that says what exactly is asked, for the first sentence of the answer. */
 static uint8_t read_focus(const struct concept_set *set)
 {
-    static const uint8_t order[] = {C_GATEWAY, C_NETMASK, C_MAC,   C_DNS,     C_IPV6,     C_HOSTNAME, C_DHCP,
-                                    C_LINK,    C_ONLINE,  C_IP,    C_VERSION, C_UPTIME,   C_HOWLONG,  C_HOWMANY,
-                                    C_FREE,    C_LEFT,    C_TOTAL, C_USED,    C_PRIORITY, C_NAME};
+    static const uint8_t order[] = {C_GATEWAY, C_NETMASK, C_MAC,      C_DNS,    C_IPV6,    C_HOSTNAME, C_DHCP, C_LINK,
+                                    C_ONLINE,  C_IP,      C_VERSION,  C_UPTIME, C_HOWLONG, C_HOWMANY,  C_FREE, C_LEFT,
+                                    C_TOTAL,   C_USED,    C_PRIORITY, C_NAME,   C_QUIT,    C_BYE};
     for (unsigned i = 0; i < sizeof order; i++)
         if (concept_in(set, order[i]))
             return order[i];
     return C_NONE;
+}
+
+/* The same for a task: which of its figures. */
+static uint8_t read_task_focus(const struct concept_set *set)
+{
+    return concept_in(set, C_MEMORY) ? C_MEMORY : C_NONE;
 }
 
 static bool is_question(const struct concept_set *set)
@@ -144,7 +159,12 @@ static void read_clause(struct request *request, struct clause *clause, const st
     content_read(&content, sentence, part);
     clause->focus = read_focus(&content.set);
     clause->question = is_question(&content.set);
-    read_intent(request, clause, &content);
+    if (concept_in(&content.set, C_HELP))
+        read_help(request, clause, &content, sentence, part, text);
+    else
+        read_intent(clause, &content);
+    if (clause->intent == INTENT_task_info)
+        clause->focus = read_task_focus(&content.set);
     slots_read(request, clause, sentence, part->first, part->end, text);
 }
 

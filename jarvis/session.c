@@ -230,6 +230,7 @@ status_t session_request(struct sessions *sessions, const struct jarvis_request 
     s->serial = request->serial;
     s->busy = true;
     deliver(sessions, s, &answer);
+    execute_after(&s->dialogue, &s->authority);
     return OK;
 }
 

@@ -55,12 +55,30 @@ static bool add_number(const struct source *from, unsigned id, unsigned concept)
     return item != NULL;
 }
 
+/* Which service "the network" is when it is to be restarted. */
+static const struct {
+    uint8_t concept;
+    const char *service;
+} nicknames[] = {{C_NETWORK, "netsrv"}, {C_DEVICE, "devmgr"}};
+
+static bool add_nickname(const struct source *from, unsigned id)
+{
+    bool order = from->clause->intent == INTENT_service_restart || from->clause->intent == INTENT_service_stop ||
+                 from->clause->intent == INTENT_service_start;
+    for (size_t i = 0; order && i < sizeof nicknames / sizeof nicknames[0]; i++)
+        if (find(from, nicknames[i].concept)) {
+            slot_add(from->request, from->clause, id, nicknames[i].service, strlen(nicknames[i].service));
+            return true;
+        }
+    return false;
+}
+
 /* A service by its right name, slips and upper case corrected. */
 static bool add_service(const struct source *from, unsigned id)
 {
     const struct item *item = find(from, C_SERVICE_NAME);
-    if (!item)
-        return add_text(from, id, C_UNKNOWN); /* a name that we do not know: the tool says so */
+    if (!item) /* a name that we do not know: the tool says so */
+        return add_nickname(from, id) || add_text(from, id, C_UNKNOWN);
     char word[WORD_BYTES] = {0};
     size_t n = (size_t)(item->end - item->start);
     for (size_t i = 0; i < n && i + 1 < sizeof word; i++)
@@ -195,9 +213,23 @@ void slots_read(struct request *request, struct clause *clause, const struct sen
 {
     struct source from = {request, clause, sentence->items + first, end - first, text};
     uint32_t mask = slot_masks[clause->intent];
-    if (clause->intent != INTENT_unknown && clause->intent != INTENT_clarify)
-        mask |= S(format);
+    mask |= S(format);
     for (unsigned id = 0; id < SLOT_KINDS; id++)
         if (mask >> id & 1 && readers[id])
             readers[id](&from);
+}
+
+void slots_read_unknown(struct request *request, struct clause *clause, unsigned id, const struct sentence *sentence,
+                        unsigned first, unsigned end, const char *text)
+{
+    const struct item *from = NULL, *to = NULL;
+    for (unsigned i = first; i < end; i++) {
+        const struct item *item = &sentence->items[i];
+        if (item->concept != C_UNKNOWN)
+            continue;
+        from = from ? from : item;
+        to = item;
+    }
+    if (from)
+        slot_add(request, clause, id, text + from->start, (size_t)(to->end - from->start));
 }

@@ -8,3 +8,6 @@ void slots_read(struct request *request, struct clause *clause, const struct sen
 /* Adds one slot; silently nothing when the clause or the arena is full. */
 void slot_add(struct request *request, struct clause *clause, unsigned id, const char *value, size_t length);
 void slot_add_number(struct request *request, struct clause *clause, unsigned id, uint32_t value);
+/* The words that no lexicon knows, and what stands between them, as the slot `id`. */
+void slots_read_unknown(struct request *request, struct clause *clause, unsigned id, const struct sentence *sentence,
+                        unsigned first, unsigned end, const char *text);

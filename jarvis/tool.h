@@ -30,6 +30,7 @@ struct call {
     const struct clause *clause;
     struct answer *out;
     uint32_t action; /* enum console_action, for rconsole when the answer is done */
+    bool restart_self;
 };
 
 enum tool_effect { READS = 0, CHANGES, DESTROYS };
@@ -65,6 +66,7 @@ status_t tool_net_status(struct call *call);
 status_t tool_connections(struct call *call);
 status_t tool_services_list(struct call *call);
 status_t tool_service_restart(struct call *call);
+status_t service_restart_self(const struct authority *authority);
 status_t tool_service_stop(struct call *call);
 status_t tool_service_start(struct call *call);
 status_t tool_caps_show(struct call *call);

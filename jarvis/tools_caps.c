@@ -54,7 +54,7 @@ static void rights_text(char *out, size_t size, uint32_t type, uint32_t bits)
         n = add_names(out, size, n, rights[type], 6, bits);
     n = add_names(out, size, n, common, 2, bits);
     if (type == OBJECT_CHANNEL && (bits & RIGHTS_SERVICE) == RIGHTS_SERVICE)
-        snprintf(out + n, n < size ? size - n : 0, " +ALL");
+        snprintf(out + n, n < size ? size - n : 0, " ALL");
     else if (type == OBJECT_CHANNEL)
         add_names(out, size, n, service_rights, sizeof service_rights / sizeof service_rights[0], bits);
 }
@@ -75,7 +75,7 @@ static void cap_row(struct sheet *sheet, const struct cap_info *cap)
     if (sheet->out->json)
         put_number(sheet, cap->badge);
     else
-        put_format(sheet, cap->badge > 0xffff ? "%lx" : "%lu", (unsigned long)cap->badge);
+        put_format(sheet, cap->badge > 0xffff ? "0x%lx" : "%lu", (unsigned long)cap->badge);
     put_number(sheet, cap->children);
     put_number(sheet, HANDLE_INDEX(cap->handle));
 }
@@ -107,6 +107,7 @@ static status_t session_caps(struct call *call)
 {
     static const struct column own[] = {
         {"for", "For", "Pour", false}, {"type", "Type", "Type", false}, {"rights", "Rights", "Droits", false}};
+    static const char *const keys[CAP_KINDS] = {"trace", "init", "devmgr", "netsrv"};
     struct answer *out = call->out;
     say(out, T(out, "I act for you with these capabilities and no others:\n",
                "J'agis pour vous avec ces capacités et aucune autre :\n"));
@@ -115,7 +116,7 @@ static status_t session_caps(struct call *call)
         char text[96];
         uint32_t type = i == CAP_TRACE ? OBJECT_TRACE : OBJECT_CHANNEL;
         rights_text(text, sizeof text, type, call->authority->rights[i]);
-        put_text(sheet, cap_kind_name(i, out->language));
+        put_text(sheet, out->json ? keys[i] : cap_kind_name(i, out->language));
         put_text(sheet, type_name(type));
         put_text(sheet, text[0] ? text : T(out, "(none now)", "(aucune)"));
     }

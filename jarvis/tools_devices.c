@@ -48,8 +48,15 @@ static void holder_name(const struct call *call, uint32_t holder, char name[16])
 
 struct seen {
     bool card, disk;
-    char card_name[40];
+    char card_name[40], disk_name[40]; /* of the first of each */
 };
+
+static void see(bool *seen, char name[40], const char *what)
+{
+    if (!*seen)
+        text_neutral(name, 40, what, 40);
+    *seen = true;
+}
 
 static void device_row(const struct call *call, struct sheet *sheet, const struct devmgr_device *d, struct seen *seen)
 {
@@ -63,11 +70,10 @@ static void device_row(const struct call *call, struct sheet *sheet, const struc
     put_text(sheet, name);
     put_text(sheet, d->has_msix ? "MSI-X" : d->has_msi ? "MSI" : d->irq_pin ? "line" : "");
     put_text(sheet, holder);
-    if (d->class_code >> 16 == 2 && !seen->card) {
-        seen->card = true;
-        text_neutral(seen->card_name, sizeof seen->card_name, name[0] ? name : kind, sizeof seen->card_name);
-    }
-    seen->disk |= d->class_code >> 16 == 1;
+    if (d->class_code >> 16 == 2)
+        see(&seen->card, seen->card_name, name[0] ? name : kind);
+    if (d->class_code >> 16 == 1)
+        see(&seen->disk, seen->disk_name, name[0] ? name : kind);
 }
 
 static void say_devices(struct answer *out, uint32_t total, const struct seen *seen)
@@ -76,7 +82,7 @@ static void say_devices(struct answer *out, uint32_t total, const struct seen *s
         T(out, "%u devices; network card: %s; disk controller: %s.\n",
           "%u périphériques ; carte réseau : %s ; contrôleur de disque : %s.\n"),
         total, seen->card ? seen->card_name : T(out, "none", "aucune"),
-        seen->disk ? T(out, "yes", "oui") : T(out, "none", "aucun"));
+        seen->disk ? seen->disk_name : T(out, "none", "aucun"));
 }
 
 status_t tool_devices(struct call *call)

@@ -162,6 +162,12 @@ status_t tool_log(struct call *call)
     uint64_t now = world_now();
     want.from_ns = since && since < now ? now - since : 0;
     want.count = since && !call_slot(call, SLOT_count) ? LINES_MAX : want.count < LINES_MAX ? want.count : LINES_MAX;
+    if (want.count == 0) {
+        answer_error(call->out, "argument", "%s",
+                     T(call->out, "That would be 0 lines; `log 5` shows the last five.",
+                       "Cela ferait 0 ligne ; `journal 5` montre les cinq dernières."));
+        return ERR_INVALID;
+    }
     result_t n = log_read(call->authority->caps[CAP_TRACE]);
     if (n < 0)
         return call_failed(call, CAP_TRACE, (status_t)n);

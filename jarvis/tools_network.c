@@ -27,6 +27,7 @@ static bool is_zero(const uint8_t *bytes, size_t n)
     return true;
 }
 
+static const char *const source_keys[] = {"none", "dhcp", "fixed", "link_local"}; /* in JSON */
 static const char *source_name(const struct answer *out, uint8_t configured)
 {
     static const char *const names[LANGUAGES][4] = {
@@ -167,7 +168,7 @@ status_t tool_net_status(struct call *call)
         put_ipv4(sheet, "dns_2", "DNS", s.dns[1]);
     put_ipv6(sheet, &s);
     sheet_label(sheet, "configured", T(out, "Configured", "Configuration"));
-    put_text(sheet, source_name(out, s.configured));
+    put_text(sheet, out->json ? source_keys[s.configured & 3] : source_name(out, s.configured));
     put_lease(sheet, &s);
     put_traffic(sheet, &s);
     sheet_label(sheet, "connections", T(out, "Connections", "Connexions"));

@@ -60,7 +60,10 @@ static void services_table(struct answer *out, const struct init_service *servic
             continue;
         put_text(sheet, services[i].name);
         put_text(sheet, state_text(out, &services[i]));
-        put_number(sheet, services[i].task_id);
+        if (services[i].task_id || out->json)
+            put_number(sheet, services[i].task_id);
+        else
+            put_text(sheet, "-");
         put_number(sheet, services[i].priority);
         put_number(sheet, services[i].restarts);
     }
@@ -137,8 +140,27 @@ static status_t order(struct call *call, uint16_t op, const char *done, const ch
     return OK;
 }
 
+/* The order would end us before the answer is out: it is given after that (execute_after). */
+static status_t restart_self(struct call *call)
+{
+    call->restart_self = true;
+    if (call->out->json)
+        answer_printf(call->out, "{\"service\":\"jarvis\",\"ordered\":true}\n");
+    say(call->out,
+        T(call->out, "jarvis restarts now; this session goes on.\n", "jarvis redémarre ; cette session continue.\n"));
+    return OK;
+}
+
+status_t service_restart_self(const struct authority *authority)
+{
+    const struct init_name ask = {"jarvis"};
+    return world_call(authority->caps[CAP_INIT], INIT_RESTART, &ask, sizeof ask, NULL, 0);
+}
+
 status_t tool_service_restart(struct call *call)
 {
+    if (strcmp(call_slot(call, SLOT_service), "jarvis") == 0)
+        return restart_self(call);
     return order(call, INIT_RESTART, T(call->out, "is being restarted.", "redémarre."),
                  T(call->out, "cannot be restarted now.", "ne peut pas redémarrer maintenant."));
 }

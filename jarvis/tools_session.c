@@ -48,7 +48,10 @@ status_t tool_login(struct call *call)
 
 status_t tool_logout(struct call *call)
 {
-    call->action = CONSOLE_LOGOUT;
+    bool quits = call->clause->focus == C_QUIT || call->clause->focus == C_BYE;
+    call->action = quits ? CONSOLE_CLOSE : CONSOLE_LOGOUT;
+    if (quits)
+        say(call->out, T(call->out, "Goodbye.\n", "Au revoir.\n"));
     return OK;
 }
 
@@ -112,6 +115,17 @@ static void help_one(struct answer *out, enum intent intent)
     sheet_end(sheet);
 }
 
+/* The answer is the list all the same: what is looked for may have another name there. */
+static void say_no_help(struct answer *out, const char *topic)
+{
+    char name[64];
+    text_neutral(name, sizeof name, topic, strlen(topic));
+    say(out,
+        T(out, "I have no help on \"%s\"; here is what there is.\n",
+          "Je n'ai pas d'aide sur « %s » ; voici ce qu'il y a.\n"),
+        name);
+}
+
 static enum intent topic_intent(const char *topic)
 {
     for (unsigned i = 0; topic && i < INTENT_COUNT; i++)
@@ -122,7 +136,10 @@ static enum intent topic_intent(const char *topic)
 
 status_t tool_help(struct call *call)
 {
-    enum intent topic = topic_intent(call_slot(call, SLOT_topic));
+    const char *words = call_slot(call, SLOT_topic);
+    enum intent topic = topic_intent(words);
+    if (words && topic == INTENT_unknown)
+        say_no_help(call->out, words);
     if (topic == INTENT_unknown)
         help_all(call->out);
     else

@@ -106,11 +106,16 @@ static void task_facts(struct sheet *sheet, const struct task_info *task)
     put_number(sheet, task->syscalls);
 }
 
-static void say_task(struct answer *out, const struct task_info *task)
+static void say_task(struct answer *out, const struct task_info *task, uint8_t focus)
 {
-    char memory[UNIT_TEXT], cpu[UNIT_TEXT];
+    char memory[UNIT_TEXT], cpu[UNIT_TEXT], quota[UNIT_TEXT];
     size_text(memory, (uint64_t)task->used_pages * PAGE_SIZE, out->language);
+    size_text(quota, (uint64_t)task->quota_pages * PAGE_SIZE, out->language);
     time_text(cpu, task->cpu_time_ns, out->language);
+    if (focus == C_MEMORY) {
+        say(out, T(out, "%s uses %s of its %s.\n", "%s utilise %s de ses %s.\n"), task->name, memory, quota);
+        return;
+    }
     say(out,
         T(out, "%s (task %u, priority %u) uses %s of memory and has used %s of CPU time.\n",
           "%s (tâche %u, priorité %u) utilise %s de mémoire et a utilisé %s de temps CPU.\n"),
@@ -132,7 +137,7 @@ status_t tool_task_info(struct call *call)
                      which);
         return ERR_NOT_FOUND;
     }
-    say_task(call->out, task);
+    say_task(call->out, task, call->clause->focus);
     struct sheet *sheet = sheet_facts(call->out, "task_info");
     task_facts(sheet, task);
     sheet_end(sheet);

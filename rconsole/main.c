@@ -66,14 +66,15 @@ static void on_closed(struct console *c, struct session *s, const struct net_eve
     net_client_close(&c->net, event->slot); /* our last word on the slot */
     lobby_leave(c, event->slot);
     if (s)
-        session_gone(c, s, event->status == OK ? "closed" : status_text(event->status));
+        session_gone(c, s, event->status == OK ? LOG_DEBUG : LOG_INFO,
+                     event->status == OK ? "closed" : status_text(event->status));
 }
 
 static void on_listening(struct console *c, struct session *s, const struct net_event *event)
 {
     (void)s;
     c->listen_ns = DEADLINE_NEVER;
-    log_info("listening on port %u", event->value);
+    log_info("listening on port %u: the console", event->value);
 }
 
 static void on_listen_failed(struct console *c, struct session *s, const struct net_event *event)
@@ -128,7 +129,7 @@ static void net_died(struct console *c)
     log_warning("netsrv died: all connections are gone, attaching anew");
     for (unsigned i = 0; i < SESSIONS_MAX; i++)
         if (c->sessions[i].used)
-            session_gone(c, &c->sessions[i], "the network service was restarted");
+            session_gone(c, &c->sessions[i], LOG_DEBUG, "the network service was restarted");
     lobby_clear(c);
     net_attach(c);
 }
@@ -147,6 +148,11 @@ static void listen_again(struct console *c)
 static void jarvis_died(struct console *c)
 {
     log_warning("jarvis died; sessions go on");
+    for (unsigned i = 0; i < SESSIONS_MAX; i++) { /* what it had answered is taken out of its ring before that goes */
+        struct session *s = &c->sessions[i];
+        if (s->used && s->state == SESSION_ASKED && s->answer_last)
+            session_pump(c, s);
+    }
     link_down(&c->link);
     for (unsigned i = 0; i < SESSIONS_MAX; i++)
         if (c->sessions[i].used)

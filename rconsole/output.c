@@ -109,6 +109,7 @@ bool out_answer(struct console *console, struct session *s)
     }
     if (moved && ring_publish_consumed(&s->place->answer))
         link_room(&console->link, s->place);
+    s->answer_begun |= moved > 0;
     return moved > 0;
 }
 

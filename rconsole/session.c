@@ -31,21 +31,21 @@ struct session *session_accept(struct console *console, uint32_t slot, const str
         if (s->used)
             continue;
         init_session(console, s, slot, event);
-        log_info("session %u opened, from %u.%u.%u.%u port %u", s->number, s->peer[12], s->peer[13], s->peer[14],
-                 s->peer[15], s->peer_port);
+        log_debug("session %u opened, from %u.%u.%u.%u port %u", s->number, s->peer[12], s->peer[13], s->peer[14],
+                  s->peer[15], s->peer_port);
         return s;
     }
     return NULL;
 }
 
-void session_gone(struct console *console, struct session *s, const char *why)
+void session_gone(struct console *console, struct session *s, enum log_level level, const char *why)
 {
     uint64_t seconds = (clock_now() - s->opened_ns) / SECOND_NS;
     if (s->place)
         link_close(&console->link, s->place);
     authority_drop(&s->authority);
     memset(s->line.text, 0, s->line.length);
-    log_info("session %u ended after %lu s and %u lines: %s", s->number, (unsigned long)seconds, s->lines, why);
+    log_line(level, "session %u ended after %lu s and %u lines: %s", s->number, (unsigned long)seconds, s->lines, why);
     s->used = false;
 }
 
@@ -53,7 +53,7 @@ void session_end(struct console *console, struct session *s, const char *why)
 {
     net_client_set_user(&console->net, s->slot, NULL);
     net_client_close(&console->net, s->slot);
-    session_gone(console, s, why);
+    session_gone(console, s, LOG_DEBUG, why);
 }
 
 /* ---- asking jarvis ---- */
@@ -103,7 +103,7 @@ static void ask(struct console *console, struct session *s)
 static void begin_ask(struct console *console, struct session *s)
 {
     s->state = SESSION_ASKED;
-    s->asked_sent = s->answer_last = false;
+    s->asked_sent = s->answer_last = s->answer_begun = false;
     s->serial++;
     s->asked_ns = s->moved_ns = clock_now();
     if (!s->interactive && s->answers++)
@@ -174,7 +174,9 @@ void session_jarvis_died(struct console *console, struct session *s)
     s->dirty = true;
     if (s->state != SESSION_ASKED || !s->asked_sent)
         return;
-    fail(s, "\nJarvis was restarted while it worked on that. The session goes on; please ask again.");
+    if (s->answer_begun)
+        out_printf(s, "\n"); /* half a line may stand there */
+    fail(s, "Jarvis was restarted while it worked on that. The session goes on; please ask again.");
 }
 
 /* ---- input ---- */
@@ -349,7 +351,7 @@ void session_timer(struct console *console, struct session *s, uint64_t now)
     if (waits && now >= s->moved_ns + STUCK_NS) {
         net_client_set_user(&console->net, s->slot, NULL);
         net_client_abort(&console->net, s->slot);
-        session_gone(console, s, "it took nothing for 5 minutes");
+        session_gone(console, s, LOG_INFO, "it took nothing for 5 minutes");
     } else if (!waits && now >= s->heard_ns + IDLE_NS && s->state != SESSION_ENDING) {
         out_printf(s, "\nNothing heard for 15 minutes: goodbye.\n");
         s->state = SESSION_ENDING;

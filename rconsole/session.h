@@ -38,7 +38,7 @@ struct session {
     struct place *place; /* NULL: jarvis does not know this session */
     struct authority authority;
     enum session_role authority_role;
-    bool minted, asked_sent, answer_last;
+    bool minted, asked_sent, answer_begun, answer_last;
     uint32_t serial, action;
     uint64_t asked_ns;
 
@@ -47,8 +47,9 @@ struct session {
 };
 
 struct session *session_accept(struct console *console, uint32_t slot, const struct net_event *event);
-void session_end(struct console *console, struct session *session, const char *why);  /* the connection is closed too */
-void session_gone(struct console *console, struct session *session, const char *why); /* it is closed already */
+void session_end(struct console *console, struct session *session, const char *why); /* the connection is closed too */
+/* It is closed already. level: LOG_DEBUG for an end that nobody needs to read of on the serial port. */
+void session_gone(struct console *console, struct session *session, enum log_level level, const char *why);
 void session_pump(struct console *console, struct session *session);
 void session_answered(struct console *console, struct session *session, const struct console_answer *answer);
 void session_jarvis_died(struct console *console, struct session *session);

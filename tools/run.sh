@@ -64,7 +64,7 @@ esac
 cat <<TEXT
 Booting TRustOs ($MEM MiB, $CPUS CPU, $NIC, $MACHINE). Its serial port is this terminal; Ctrl-A X leaves.
 From another terminal:
-    nc 127.0.0.1 $CONSOLE        the console: try status, or help
+    nc 127.0.0.1 $CONSOLE        the console (inside it is port 2323): try status, or help
 TEXT
 case " $BOOT " in *" netbench "*) echo "    ports 2307 echo, 2309 discard, 2319 chargen, 2501 iperf" ;; esac
 # shellcheck disable=SC2086

@@ -126,6 +126,8 @@ static void the_language_is_that_of_the_words(void **state)
                  {"how much memory", LANGUAGE_FR, LANGUAGE_EN},
                  {"top", LANGUAGE_FR, LANGUAGE_FR},
                  {"top", LANGUAGE_EN, LANGUAGE_EN},
+                 {"stop", LANGUAGE_EN, LANGUAGE_EN},
+                 {"stop foo", LANGUAGE_EN, LANGUAGE_EN},
                  {"réseau", LANGUAGE_EN, LANGUAGE_FR},
                  {"état", LANGUAGE_EN, LANGUAGE_FR}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -110,6 +110,15 @@ static void a_name_is_known_and_taken_once(void **state)
     }
 }
 
+static void a_quota_is_a_share_of_the_machine_and_never_less_than_the_least(void **state)
+{
+    const struct manifest_entry entry = {.quota_pages = 640, .quota_percent = 15};
+    (void)state;
+    assert_int_equal(manifest_quota(&entry, 65536), 9830);
+    assert_int_equal(manifest_quota(&entry, 1000), 640);
+    assert_int_equal(manifest_quota(&entry, 0), 640);
+}
+
 static void a_quota_is_not_zero_and_the_sum_fits(void **state)
 {
     row("jarvis")->quota_pages = 0;
@@ -174,6 +183,7 @@ int main(void)
         cmocka_unit_test_setup(a_caller_is_less_urgent_than_the_service_that_it_calls, fresh),
         cmocka_unit_test_setup(a_driver_has_one_class_of_devices, fresh),
         cmocka_unit_test_setup(a_name_is_known_and_taken_once, fresh),
+        cmocka_unit_test_setup(a_quota_is_a_share_of_the_machine_and_never_less_than_the_least, fresh),
         cmocka_unit_test_setup(a_quota_is_not_zero_and_the_sum_fits, fresh),
         cmocka_unit_test_setup(nobody_is_as_urgent_as_init, fresh),
         cmocka_unit_test_setup(jarvis_owns_nothing_and_only_rconsole_makes_sessions, fresh),

@@ -2,10 +2,8 @@
 #include "netsrv/loop.h"
 
 #include <lib/runtime.h>
-#include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 #include <lwip/timeouts.h>
-#include "netsrv/address.h"
 #include "netsrv/connection.h"
 #include "netsrv/interface.h"
 #include "netsrv/port.h"
@@ -16,7 +14,6 @@
 #define POLLS 1u             /* after traffic */
 #define POLL_LOOKS 200u      /* between two looks at the clock */
 #define LOOKS 2u             /* without traffic, until all is quiet */
-#define QUIET_SLACK_MS 1000u /* without connections lwIP's housekeeping may come so much later */
 
 static struct {
     bool woken_by_irq, config_changed;
@@ -110,15 +107,12 @@ bool loop_more(void)
 
 /* ---- waiting ---- */
 
+/* lwIP counts time in runs of its timers, so none may come late: a missed run is time that TIME_WAIT, a DHCP lease or a
+ * neighbour's entry never sees. */
 static uint64_t timer_deadline(void)
 {
     uint32_t ms = sys_timeouts_sleeptime();
-    if (ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE)
-        return DEADLINE_NEVER;
-    bool quiet = !tcp_active_pcbs && address_source() != ADDRESS_NONE;
-    if (quiet && ms < QUIET_SLACK_MS)
-        ms = QUIET_SLACK_MS;
-    return port_now() + ms * NS_PER_MS;
+    return ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? DEADLINE_NEVER : port_now() + ms * NS_PER_MS;
 }
 
 static uint64_t next_deadline(void)

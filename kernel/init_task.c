@@ -101,8 +101,8 @@ static uint64_t program_load(struct task *task)
     const uint8_t *file = module_first(&bytes);
     const struct elf_header *elf = (const struct elf_header *)file;
     if (bytes < sizeof *elf || __builtin_memcmp(elf->ident, "\177ELF\2\1", 6) || elf->machine != 62 ||
-        elf->program_size != sizeof(struct elf_program) ||
-        elf->program_offset > bytes || elf->program_count * sizeof(struct elf_program) > bytes - elf->program_offset)
+        elf->program_size != sizeof(struct elf_program) || elf->program_offset > bytes ||
+        elf->program_count * sizeof(struct elf_program) > bytes - elf->program_offset)
         panic(NULL, "init is no ELF64 program for x86-64");
     const struct elf_program *p = (const struct elf_program *)(file + elf->program_offset);
     for (unsigned i = 0; i < elf->program_count; i++)
@@ -153,8 +153,8 @@ static void start_info_write(struct task *task)
 {
     static struct task_start_info info; /* built here, then copied into init's page */
     struct memory *memory;
-    info = (struct task_start_info){.magic = TASK_START_MAGIC, .module_address = module_map(task),
-                                    .module_size = boot_info.module_bytes};
+    info = (struct task_start_info){
+        .magic = TASK_START_MAGIC, .module_address = module_map(task), .module_size = boot_info.module_bytes};
     __builtin_memcpy(info.boot_options, boot_info.boot_line, sizeof info.boot_options);
     __builtin_memcpy(info.task_name, task->name, sizeof info.task_name);
     start_cap(task, &info, "self", task->object);
@@ -170,8 +170,8 @@ struct task *init_task;
 void init_task_create(void)
 {
     struct account *all = account_create(NULL, frame_free_count() * PAGE_SIZE);
-    struct task_create_args args = {.name = "init", .priority = INIT_PRIORITY,
-                                    .quota_pages = (uint32_t)frame_free_count() - QUOTA_KEPT_PAGES};
+    struct task_create_args args = {
+        .name = "init", .priority = INIT_PRIORITY, .quota_pages = (uint32_t)frame_free_count() - QUOTA_KEPT_PAGES};
     struct task *task;
     struct memory *stack;
     if (!boot_info.module_bytes)

@@ -6,7 +6,7 @@ struct link {
     struct link *next, *previous;
 };
 
-#define LIST_OWNER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define LIST_OWNER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void list_init(struct link *head)
 {

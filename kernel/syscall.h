@@ -26,8 +26,8 @@ struct syscall_result syscall_object_named(struct task *task, struct object *obj
 #define DECLARE(name) struct syscall_result sys_##name
 DECLARE(null)(void);
 DECLARE(channel_call)(uint64_t handle, uint64_t message, uint64_t deadline_ns);
-DECLARE(channel_reply_recv)(uint64_t handle, uint64_t replies, uint64_t counts, uint64_t messages,
-                            uint64_t deadline_ns);
+DECLARE(channel_reply_recv)
+(uint64_t handle, uint64_t replies, uint64_t counts, uint64_t messages, uint64_t deadline_ns);
 DECLARE(channel_send)(uint64_t handle, uint64_t messages, uint64_t count);
 DECLARE(channel_recv)(uint64_t handle, uint64_t messages, uint64_t capacity, uint64_t deadline_ns);
 DECLARE(channel_create)(uint64_t slots, uint64_t credit);
@@ -39,8 +39,8 @@ DECLARE(cap_close)(uint64_t handle);
 DECLARE(cap_revoke)(uint64_t handle);
 DECLARE(cap_info)(uint64_t handle, uint64_t user_info);
 DECLARE(memory_create)(uint64_t pages, uint64_t flags);
-DECLARE(memory_map)(uint64_t task, uint64_t memory, uint64_t address, uint64_t first_page, uint64_t pages,
-                    uint64_t protection);
+DECLARE(memory_map)
+(uint64_t task, uint64_t memory, uint64_t address, uint64_t first_page, uint64_t pages, uint64_t protection);
 DECLARE(memory_unmap)(uint64_t task, uint64_t address, uint64_t pages);
 DECLARE(memory_protect)(uint64_t task, uint64_t address, uint64_t pages, uint64_t protection);
 DECLARE(task_create)(uint64_t user_args);

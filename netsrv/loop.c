@@ -11,9 +11,9 @@
 #define NS_PER_MS 1000000ull
 #define SECOND_LOOK_NS (8 * NS_PER_MS)
 #define POLL_NS 120000u
-#define POLLS 1u             /* after traffic */
-#define POLL_LOOKS 200u      /* between two looks at the clock */
-#define LOOKS 2u             /* without traffic, until all is quiet */
+#define POLLS 1u        /* after traffic */
+#define POLL_LOOKS 200u /* between two looks at the clock */
+#define LOOKS 2u        /* without traffic, until all is quiet */
 
 static struct {
     bool woken_by_irq, config_changed;

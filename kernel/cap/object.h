@@ -21,10 +21,10 @@ struct account {
 struct object {
     uint32_t type; /* enum object_type */
     uint32_t refs;
-    uint64_t id;              /* unique since boot */
-    struct account *account;  /* who pays for the object itself */
-    uint32_t bytes;           /* what it was charged with */
-    uint32_t capabilities;    /* how many of refs are capabilities */
+    uint64_t id;             /* unique since boot */
+    struct account *account; /* who pays for the object itself */
+    uint32_t bytes;          /* what it was charged with */
+    uint32_t capabilities;   /* how many of refs are capabilities */
 };
 
 /* A child account with its limit taken from parent. NULL: parent's quota or kernel memory used up. */
@@ -44,7 +44,7 @@ extern uint64_t object_counts[OBJECT_TYPE_COUNT];
 struct slab_cache;
 struct object_class {
     struct slab_cache *cache;
-    void (*destroy)(struct object *object);                     /* last reference gone: release what it holds */
-    void (*unnamed)(struct object *object);                     /* last capability gone, references may remain */
+    void (*destroy)(struct object *object); /* last reference gone: release what it holds */
+    void (*unnamed)(struct object *object); /* last capability gone, references may remain */
 };
 extern const struct object_class object_classes[OBJECT_TYPE_COUNT];

@@ -25,9 +25,9 @@ struct sender {
 };
 
 struct slot {
-    struct link link; /* in channel->queue; free: only link.next counts */
+    struct link link;      /* in channel->queue; free: only link.next counts */
     struct sender *sender; /* one-way, while queued */
-    struct task *caller; /* whose slot this is, from its birth on; NULL, always, in a channel's own slots */
+    struct task *caller;   /* whose slot this is, from its birth on; NULL, always, in a channel's own slots */
     struct cap *caps[MSG_CAPS_MAX];
     struct msg message;
 };
@@ -39,7 +39,7 @@ struct channel {
     bool closed;
     struct link queue; /* slots; only a call's slot has a true `previous`, for only it may leave from the middle */
     struct link notes, exits; /* senders that ended; tasks to report (faulted or dead) */
-    struct signal *signal; /* bound, referenced */
+    struct signal *signal;    /* bound, referenced */
     uint32_t default_credit;
     struct link *free; /* singly linked */
     uint32_t free_count;

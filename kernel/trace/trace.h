@@ -16,7 +16,7 @@ struct trace_ring {
     uint64_t events;          /* recorded since boot on this CPU */
     uint8_t *packets;         /* packet_count of TRACE_PACKET_SIZE */
     uint32_t packet_count;
-    uint64_t open_sequence;   /* number of the open packet; it lies at open_sequence % packet_count */
+    uint64_t open_sequence;      /* number of the open packet; it lies at open_sequence % packet_count */
     uint64_t events_before[256]; /* events recorded before each kept packet began */
 };
 extern struct trace_ring trace_rings[CPU_MAX];
@@ -63,15 +63,15 @@ static inline void trace_record(uint16_t event, uint32_t words, uint64_t a, uint
 }
 
 /* One event, if its class is on. */
-#define TRACE1(class, event, a)                              \
-    do {                                                     \
-        if (trace_mask & TRACE_CLASS_##class)                \
-            trace_record(TRACE_##event, 1, (a), 0);          \
+#define TRACE1(class, event, a)                     \
+    do {                                            \
+        if (trace_mask & TRACE_CLASS_##class)       \
+            trace_record(TRACE_##event, 1, (a), 0); \
     } while (0)
-#define TRACE2(class, event, a, b)                           \
-    do {                                                     \
-        if (trace_mask & TRACE_CLASS_##class)                \
-            trace_record(TRACE_##event, 2, (a), (b));        \
+#define TRACE2(class, event, a, b)                    \
+    do {                                              \
+        if (trace_mask & TRACE_CLASS_##class)         \
+            trace_record(TRACE_##event, 2, (a), (b)); \
     } while (0)
 
 size_t trace_last(struct trace_record *out, size_t max); /* newest events of all CPUs, oldest first */

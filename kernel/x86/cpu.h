@@ -21,19 +21,19 @@ struct tss {
 } __attribute__((packed));
 
 struct cpu {
-    struct cpu *self;          /* gs:0  */
-    struct task *current;      /* gs:8  the task whose context is in the CPU; never NULL (idle is a task) */
-    uint64_t stack_top;        /* gs:16 kernel stack, empty again at every entry */
-    uint64_t scratch;          /* gs:24 user rsp during syscall entry */
-    uint64_t user_root;        /* gs:32 physical address in CR3 */
-    struct task *fpu_owner;    /* gs:40 whose FPU state is in the registers; NULL: nobody's */
-    uint64_t resched;          /* gs:48 a more urgent task became ready */
-    uint64_t switched_in_tsc;  /* when current began to run */
-    uint64_t fpu_trapping;     /* CR0.TS as it stands */
+    struct cpu *self;         /* gs:0  */
+    struct task *current;     /* gs:8  the task whose context is in the CPU; never NULL (idle is a task) */
+    uint64_t stack_top;       /* gs:16 kernel stack, empty again at every entry */
+    uint64_t scratch;         /* gs:24 user rsp during syscall entry */
+    uint64_t user_root;       /* gs:32 physical address in CR3 */
+    struct task *fpu_owner;   /* gs:40 whose FPU state is in the registers; NULL: nobody's */
+    uint64_t resched;         /* gs:48 a more urgent task became ready */
+    uint64_t switched_in_tsc; /* when current began to run */
+    uint64_t fpu_trapping;    /* CR0.TS as it stands */
     struct trace_ring *trace;
-    struct runq runq;          /* ready tasks, current not among them */
-    struct link timers;        /* waits with a deadline, earliest first */
-    uint64_t slice_end_ns;     /* when current gives way to an equal; UINT64_MAX: there is none */
+    struct runq runq;      /* ready tasks, current not among them */
+    struct link timers;    /* waits with a deadline, earliest first */
+    uint64_t slice_end_ns; /* when current gives way to an equal; UINT64_MAX: there is none */
 
     uint32_t id, apic_id, node, online;
     uint64_t gdt[8];
@@ -88,5 +88,5 @@ extern bool cpu_has_smap, cpu_has_smep, cpu_has_umip, cpu_has_1g_pages, cpu_has_
     cpu_has_rdrand, cpu_has_nx;
 extern char cpu_model[48];
 _Noreturn void cpu_halt_forever(void);
-_Noreturn void cpu_reboot(void); /* FADT reset register, then 8042, then triple fault */
+_Noreturn void cpu_reboot(void);    /* FADT reset register, then 8042, then triple fault */
 _Noreturn void cpu_power_off(void); /* ACPI S5 (\_S5 found in the DSDT by pattern), and QEMU's port as last resort */

@@ -40,18 +40,35 @@ static void interrupt_handle(const struct trap_frame *frame)
 
 static void context_save(struct task *task, const struct trap_frame *frame)
 {
-    task->context = (struct context){
-        .rip = frame->rip, .rflags = frame->rflags, .rsp = frame->rsp, .rbx = frame->rbx, .rbp = frame->rbp,
-        .r12 = frame->r12, .r13 = frame->r13, .r14 = frame->r14, .r15 = frame->r15, .rax = frame->rax,
-        .rdx = frame->rdx, .full = 1, .rcx = frame->rcx, .rsi = frame->rsi, .rdi = frame->rdi, .r8 = frame->r8,
-        .r9 = frame->r9, .r10 = frame->r10, .r11 = frame->r11};
+    task->context = (struct context){.rip = frame->rip,
+                                     .rflags = frame->rflags,
+                                     .rsp = frame->rsp,
+                                     .rbx = frame->rbx,
+                                     .rbp = frame->rbp,
+                                     .r12 = frame->r12,
+                                     .r13 = frame->r13,
+                                     .r14 = frame->r14,
+                                     .r15 = frame->r15,
+                                     .rax = frame->rax,
+                                     .rdx = frame->rdx,
+                                     .full = 1,
+                                     .rcx = frame->rcx,
+                                     .rsi = frame->rsi,
+                                     .rdi = frame->rdi,
+                                     .r8 = frame->r8,
+                                     .r9 = frame->r9,
+                                     .r10 = frame->r10,
+                                     .r11 = frame->r11};
 }
 
 static void fault_handle(struct task *task, const struct trap_frame *frame)
 {
-    struct msg_fault fault = {.task_id = task_id(task), .vector = (uint32_t)frame->vector,
-                              .error_code = frame->error_code, .address = frame->vector == VECTOR_PAGE_FAULT ? read_cr2() : 0,
-                              .ip = frame->rip, .sp = frame->rsp};
+    struct msg_fault fault = {.task_id = task_id(task),
+                              .vector = (uint32_t)frame->vector,
+                              .error_code = frame->error_code,
+                              .address = frame->vector == VECTOR_PAGE_FAULT ? read_cr2() : 0,
+                              .ip = frame->rip,
+                              .sp = frame->rsp};
     if (frame->vector == VECTOR_PAGE_FAULT) {
         cpu_this()->page_faults++;
         TRACE2(FAULT, PageFault, fault.address, TRACE_WORD(task_id(task), frame->error_code));

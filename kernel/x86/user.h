@@ -7,7 +7,7 @@
 #include <abi/message.h>
 
 /* Three-byte NOPs that cpu_init() turns into stac and clac where the CPU has SMAP. */
-#define SMAP_SITE(kind)                                                                                   \
+#define SMAP_SITE(kind) \
     "771: .byte 0x0f, 0x1f, 0x00\n .pushsection .smap_patch, \"a\"\n .quad 771b, " #kind "\n .popsection\n"
 
 static inline void user_access_begin(void)
@@ -25,17 +25,17 @@ static inline bool user_range_ok(uint64_t address, uint64_t bytes)
 }
 
 /* Between begin and end. */
-#define USER_LOAD(value, address, fail)                                                       \
+#define USER_LOAD(value, address, fail)                                                             \
     __asm__ goto("772: mov %1, %0\n .pushsection .extable, \"a\"\n .quad 772b, %l2\n .popsection\n" \
-                 : "=r"(value)                                                                \
-                 : "m"(*(address))                                                            \
-                 :                                                                            \
+                 : "=r"(value)                                                                      \
+                 : "m"(*(address))                                                                  \
+                 :                                                                                  \
                  : fail)
-#define USER_STORE(value, address, fail)                                                      \
+#define USER_STORE(value, address, fail)                                                            \
     __asm__ goto("772: mov %0, %1\n .pushsection .extable, \"a\"\n .quad 772b, %l2\n .popsection\n" \
-                 :                                                                            \
-                 : "r"(value), "m"(*(address))                                                \
-                 : "memory"                                                                   \
+                 :                                                                                  \
+                 : "r"(value), "m"(*(address))                                                      \
+                 : "memory"                                                                         \
                  : fail)
 
 /* user_copy.asm: OK or ERR_FAULT; bytes of any length; the user side is range-checked here. */
@@ -65,27 +65,27 @@ static inline status_t MUST_CHECK user_copy_out(void *to_user, const void *from,
 
 /* Payload words between user and kernel memory; between begin and end. Bytes of the last word beyond the length do not
  * leave the sender: payload_mask_tail. */
-#define PAYLOAD_COPY_IN(to, from, length, fail)                      \
-    do {                                                             \
-        const uint64_t *in_ = (from);                                \
-        uint64_t *out_ = (to), word_;                                \
-        int left_ = (int)(length);                                   \
-        for (; left_ >= 32; left_ -= 32, in_ += 4, out_ += 4) {      \
-            USER_LOAD(word_, &in_[0], fail);                         \
-            out_[0] = word_;                                         \
-            USER_LOAD(word_, &in_[1], fail);                         \
-            out_[1] = word_;                                         \
-            USER_LOAD(word_, &in_[2], fail);                         \
-            out_[2] = word_;                                         \
-            USER_LOAD(word_, &in_[3], fail);                         \
-            out_[3] = word_;                                         \
-        }                                                            \
-        for (; left_ > 0; left_ -= 8) {                              \
-            USER_LOAD(word_, in_++, fail);                           \
-            *out_++ = word_;                                         \
-        }                                                            \
-        if (left_ < 0)                                               \
-            out_[-1] &= ~0ull >> -(left_ * 8);                       \
+#define PAYLOAD_COPY_IN(to, from, length, fail)                 \
+    do {                                                        \
+        const uint64_t *in_ = (from);                           \
+        uint64_t *out_ = (to), word_;                           \
+        int left_ = (int)(length);                              \
+        for (; left_ >= 32; left_ -= 32, in_ += 4, out_ += 4) { \
+            USER_LOAD(word_, &in_[0], fail);                    \
+            out_[0] = word_;                                    \
+            USER_LOAD(word_, &in_[1], fail);                    \
+            out_[1] = word_;                                    \
+            USER_LOAD(word_, &in_[2], fail);                    \
+            out_[2] = word_;                                    \
+            USER_LOAD(word_, &in_[3], fail);                    \
+            out_[3] = word_;                                    \
+        }                                                       \
+        for (; left_ > 0; left_ -= 8) {                         \
+            USER_LOAD(word_, in_++, fail);                      \
+            *out_++ = word_;                                    \
+        }                                                       \
+        if (left_ < 0)                                          \
+            out_[-1] &= ~0ull >> -(left_ * 8);                  \
     } while (0)
 
 #define PAYLOAD_COPY_IN_4W(to, from, fail)  \
@@ -101,27 +101,27 @@ static inline status_t MUST_CHECK user_copy_out(void *to_user, const void *from,
         (to)[3] = word_;                    \
     } while (0)
 
-#define PAYLOAD_COPY_OUT_4W(to, from, fail)      \
-    do {                                         \
-        USER_STORE((from)[0], &(to)[0], fail);   \
-        USER_STORE((from)[1], &(to)[1], fail);   \
-        USER_STORE((from)[2], &(to)[2], fail);   \
-        USER_STORE((from)[3], &(to)[3], fail);   \
+#define PAYLOAD_COPY_OUT_4W(to, from, fail)    \
+    do {                                       \
+        USER_STORE((from)[0], &(to)[0], fail); \
+        USER_STORE((from)[1], &(to)[1], fail); \
+        USER_STORE((from)[2], &(to)[2], fail); \
+        USER_STORE((from)[3], &(to)[3], fail); \
     } while (0)
 
-#define PAYLOAD_COPY_OUT(to, from, length, fail)                     \
-    do {                                                             \
-        const uint64_t *in_ = (from);                                \
-        uint64_t *out_ = (to);                                       \
-        int left_ = (int)(length);                                   \
-        for (; left_ >= 32; left_ -= 32, in_ += 4, out_ += 4) {      \
-            USER_STORE(in_[0], &out_[0], fail);                      \
-            USER_STORE(in_[1], &out_[1], fail);                      \
-            USER_STORE(in_[2], &out_[2], fail);                      \
-            USER_STORE(in_[3], &out_[3], fail);                      \
-        }                                                            \
-        for (; left_ > 0; left_ -= 8)                                \
-            USER_STORE(*in_++, out_++, fail);                        \
+#define PAYLOAD_COPY_OUT(to, from, length, fail)                \
+    do {                                                        \
+        const uint64_t *in_ = (from);                           \
+        uint64_t *out_ = (to);                                  \
+        int left_ = (int)(length);                              \
+        for (; left_ >= 32; left_ -= 32, in_ += 4, out_ += 4) { \
+            USER_STORE(in_[0], &out_[0], fail);                 \
+            USER_STORE(in_[1], &out_[1], fail);                 \
+            USER_STORE(in_[2], &out_[2], fail);                 \
+            USER_STORE(in_[3], &out_[3], fail);                 \
+        }                                                       \
+        for (; left_ > 0; left_ -= 8)                           \
+            USER_STORE(*in_++, out_++, fail);                   \
     } while (0)
 
 /* ERR_FAULT, or ERR_BAD_MESSAGE when length or cap_count is over the limit. */

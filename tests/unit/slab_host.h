@@ -1,4 +1,4 @@
 #pragma once
 
-extern int slab_host_pages;  /* out now */
-extern int slab_host_limit;  /* no more than these; -1: no limit */
+extern int slab_host_pages; /* out now */
+extern int slab_host_limit; /* no more than these; -1: no limit */

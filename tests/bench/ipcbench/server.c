@@ -8,8 +8,7 @@ static uint64_t messages, receives;
 
 static void answer(struct msg *reply, const struct msg *request)
 {
-    reply->head = (struct msg_header){
-        .op = request->head.op, .length = BENCH_WORDS * 8, .token = request->head.token};
+    reply->head = (struct msg_header){.op = request->head.op, .length = BENCH_WORDS * 8, .token = request->head.token};
     for (int i = 0; i < BENCH_WORDS; i++) {
         reply->words[i] = request->words[i];
     }
@@ -44,7 +43,7 @@ int main(void)
     size_t callers = 0;
     for (;;) {
         uint64_t signals;
-        callers = take(channel_reply_recv((handle_t)channel, replies, callers, requests, MSG_BATCH_MAX, &signals,
-                                          DEADLINE_NEVER));
+        callers = take(
+            channel_reply_recv((handle_t)channel, replies, callers, requests, MSG_BATCH_MAX, &signals, DEADLINE_NEVER));
     }
 }

@@ -76,12 +76,22 @@ _Noreturn static void run(void)
     }
 }
 
+/* Starting again would find the same devices. Not READY: who asks for the network waits, and the log says why. */
+_Noreturn static void wait_without_device(void)
+{
+    log_error("no network device that this version drives (virtio-net): nothing listens");
+    for (;;)
+        ipc_server_turn(&server, DEADLINE_NEVER);
+}
+
 int main(void)
 {
     size_t unused;
     status_t status = start_channel();
     if (status == OK)
         status = start_device();
+    if (status == ERR_NOT_FOUND)
+        wait_without_device();
     if (status != OK) {
         log_error("no network: %s", status_text(status));
         return status;

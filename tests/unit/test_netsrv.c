@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <lib/net_client.h>
+#include <lwip/timeouts.h>
 #include <lwip/init.h>
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/stats.h>

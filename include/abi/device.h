@@ -14,7 +14,8 @@ struct irq_route {
 };
 
 /* dma_pin(dma, memory, first_page, pages, uint64_t *addresses, flags): a device address for each page.
- * Pins end with dma_unpin(dma, memory), with the dma or the memory capability. */
+ * Pins end with dma_unpin(dma, memory), or when the capability that the dma capability came from is revoked; they
+ * outlive the driver, for its device may still write. */
 #define DMA_BUS_ID(bus, device, function) ((uint32_t)(bus) << 8 | (uint32_t)(device) << 3 | (uint32_t)(function))
 
 /* What the firmware told, for devmgr: system_info(root, INFO_PLATFORM, …); devmem_create makes the areas mappable. */

@@ -17,6 +17,8 @@ static inline struct syscall_result syscall_value(uint64_t value)
 {
     return (struct syscall_result){(int64_t)value, 0};
 }
+/* The task that a capability with CONTROL of the current task names; ERR_PEER_DIED when it is gone. */
+status_t MUST_CHECK task_controlled(uint64_t handle, struct task **target);
 /* Puts a fresh capability into the task's table: its handle, or the error (the capability is ended). */
 struct syscall_result syscall_installed(struct task *task, struct cap *cap);
 /* A new object gets its first capability in the task's table; consumes the caller's reference. */
@@ -68,4 +70,5 @@ DECLARE(trace_read)(uint64_t trace, uint64_t cpu, uint64_t sequence, uint64_t bu
 DECLARE(trace_control)(uint64_t trace, uint64_t mask);
 DECLARE(system_info)(uint64_t handle, uint64_t kind, uint64_t index, uint64_t buffer, uint64_t bytes);
 DECLARE(power_control)(uint64_t power, uint64_t action);
+DECLARE(task_revoke)(uint64_t task, uint64_t handle);
 #undef DECLARE

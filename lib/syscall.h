@@ -175,6 +175,16 @@ static inline status_t task_kill(handle_t task)
 {
     return (status_t)syscall3(SYS_task_kill, task, 0, 0).value;
 }
+/* Ends the capability that a task holds under that handle, and everything derived from it. Needs CONTROL of the task.
+ * Goes on by itself like cap_revoke. */
+static inline status_t task_revoke(handle_t task, handle_t handle)
+{
+    status_t status;
+    do {
+        status = (status_t)syscall3(SYS_task_revoke, task, handle, 0).value;
+    } while (status == ERR_RESTARTED);
+    return status;
+}
 _Noreturn static inline void task_exit(int64_t code)
 {
     for (;;)

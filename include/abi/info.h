@@ -13,6 +13,7 @@ enum info_kind {
     INFO_TRACE = 5,     /* struct trace_record: the last (bytes / record size) events of all CPUs, oldest first */
     INFO_OBJECTS = 6,   /* one struct object_counts: for leak checks */
     INFO_PLATFORM = 7,  /* one struct platform_info (abi/device.h); takes the root capability instead of trace */
+    INFO_IOMMU_FAULTS = 8, /* struct iommu_fault (abi/device.h); takes the root capability instead of trace */
 };
 
 #define SYSTEM_VERSION_MAX 32

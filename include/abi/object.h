@@ -58,12 +58,13 @@ enum object_type {
 
 /* What cap_info and INFO_CAPS tell of one capability. */
 struct cap_info {
-    uint64_t object_id; /* unique since boot */
+    uint64_t id, parent_id; /* the capability's own, unique since boot; parent 0 at the root of a derivation tree */
+    uint64_t object_id;     /* unique since boot */
     uint64_t badge;
     handle_t handle;
     uint32_t rights;
     uint32_t type; /* enum object_type */
     uint32_t owner_task_id;
-    uint64_t parent_object_id; /* 0 at the root of a derivation tree */
-    uint32_t children, reserved;
+    uint32_t children; /* at most 1000 are counted */
+    uint32_t reserved;
 };

@@ -46,7 +46,8 @@
     X(38, trace_read, 5)         \
     X(39, trace_control, 3)      \
     X(40, system_info, 5)        \
-    X(41, power_control, 2)
+    X(41, power_control, 2)      \
+    X(42, task_revoke, 2)
 /* clang-format on */
 
 enum syscall_number {

@@ -33,7 +33,8 @@
     E(25, TaskExit, task_exit, TASK, F(u32, task) F(s32, code))                                             \
     E(26, LogLine, log_line, LOG, F(u32, task) F(u32, level) F(u64, position))                              \
     E(27, BootStep, boot_step, LOG, F(u32, step) F(u32, reserved))                                          \
-    E(28, UserEvent, user_event, USER, F(u32, task) F(u32, event) F(u64, value))
+    E(28, UserEvent, user_event, USER, F(u32, task) F(u32, event) F(u64, value))                            \
+    E(29, IommuFault, iommu_fault, FAULT, F(x64, address) F(x32, device) F(x32, reason))
 /* clang-format on */
 
 /* Classes: bits of the filter mask. C(bit, NAME, text) */
@@ -57,7 +58,7 @@ enum trace_event_id {
     TRACE_EVENTS(E, F)
 #undef E
 #undef F
-        TRACE_EVENT_COUNT = 29
+        TRACE_EVENT_COUNT = 30
 };
 
 enum trace_class {

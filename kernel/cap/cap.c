@@ -6,6 +6,7 @@
 
 static struct slab_cache cap_cache = SLAB_CACHE("cap", struct cap);
 uint64_t cap_total;
+static uint64_t cap_last_id;
 
 /* ---- tables ---- */
 
@@ -159,6 +160,7 @@ static struct cap *cap_alloc(struct object *object, uint32_t rights, struct acco
         account_release(account, sizeof(struct cap));
         return NULL;
     }
+    cap->id = ++cap_last_id;
     cap->object = object;
     cap->rights = rights;
     cap->account = account;

@@ -24,6 +24,7 @@ struct cap {
     struct cap_table *table;                            /* NULL while it lies in a message */
     struct cap **holder;                                /* where it lies meanwhile: cleared when it ends there */
     struct account *account;                            /* who pays for it */
+    uint64_t id;                                        /* unique since boot */
 };
 
 struct cap_entry {

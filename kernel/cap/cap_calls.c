@@ -51,13 +51,14 @@ void cap_describe(const struct cap *cap, struct cap_info *info)
     uint32_t children = 0;
     for (const struct cap *child = cap->first_child; child && children < 1000; child = child->next)
         children++;
-    *info = (struct cap_info){.object_id = cap->object->id,
+    *info = (struct cap_info){.id = cap->id,
+                              .parent_id = cap->parent ? cap->parent->id : 0,
+                              .object_id = cap->object->id,
                               .badge = cap_badge(cap),
                               .handle = cap->handle,
                               .rights = cap->rights,
                               .type = cap->object->type,
                               .owner_task_id = cap->table ? task_id(cap->table->task) : 0,
-                              .parent_object_id = cap->parent ? cap->parent->object->id : 0,
                               .children = children};
 }
 
@@ -70,4 +71,22 @@ struct syscall_result sys_cap_info(uint64_t handle, uint64_t user_info)
         return syscall_status(status);
     cap_describe(cap, &info);
     return syscall_status(user_copy_out((void *)user_info, &info, sizeof info));
+}
+
+/* Ends what another task holds, and everything derived from it: for who controls that task. */
+struct syscall_result sys_task_revoke(uint64_t task_handle, uint64_t handle)
+{
+    struct task *task = task_this(), *target;
+    struct cap *cap;
+    status_t status = task_controlled(task_handle, &target);
+    if (!status)
+        status = cap_check(&target->table, (handle_t)handle, OBJECT_NONE, 0, &cap);
+    if (status)
+        return syscall_status(status);
+    uint32_t budget = REVOKE_BUDGET, removed = 0;
+    bool done = cap_revoke_descendants(cap, &budget, &removed);
+    TRACE2(CAP, CapRevoke, TRACE_WORD(task_id(task), handle), TRACE_WORD(cap->object->id, removed + done));
+    if (done)
+        done = cap_delete_revoked(cap, &budget);
+    return syscall_status(done ? OK : ERR_RESTARTED);
 }

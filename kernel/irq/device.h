@@ -37,6 +37,7 @@ struct pin {
 };
 
 extern struct slab_cache irq_cache, ioport_cache, dma_cache;
+status_t MUST_CHECK device_root_check(uint64_t root); /* RIGHT_ROOT_DEVICE of the current task */
 void irq_destroy(struct object *object);
 void irq_unnamed(struct object *object); /* nobody can bind it again: unbind, mask */
 void dma_unpin_all(struct object *object);

@@ -18,15 +18,10 @@ struct syscall_result sys_memory_create(uint64_t pages, uint64_t flags)
 /* HANDLE_NONE is the caller; else a task capability with CONTROL of a task that is not dead. */
 static status_t target_task(uint64_t handle, struct task **target)
 {
-    struct cap *cap;
+    if (handle != HANDLE_NONE)
+        return task_controlled(handle, target);
     *target = task_this();
-    if (handle == HANDLE_NONE)
-        return OK;
-    status_t status = cap_check(&task_this()->table, (handle_t)handle, OBJECT_TASK, RIGHT_TASK_CONTROL, &cap);
-    if (status)
-        return status;
-    *target = task_of_cap(cap);
-    return *target ? OK : ERR_PEER_DIED;
+    return OK;
 }
 
 static status_t protection_check(uint64_t protection, uint32_t most)

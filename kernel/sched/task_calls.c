@@ -64,7 +64,7 @@ struct syscall_result sys_task_create(uint64_t user_args)
     return result;
 }
 
-static status_t controlled_task(uint64_t handle, struct task **target)
+status_t task_controlled(uint64_t handle, struct task **target)
 {
     struct cap *cap;
     status_t status = cap_check(&task_this()->table, (handle_t)handle, OBJECT_TASK, RIGHT_TASK_CONTROL, &cap);
@@ -94,7 +94,7 @@ struct syscall_result sys_task_grant(uint64_t task_handle, uint64_t source_handl
 {
     struct task *task = task_this(), *target;
     struct cap *source, *given;
-    status_t status = controlled_task(task_handle, &target);
+    status_t status = task_controlled(task_handle, &target);
     if (!status)
         status = cap_check(&task->table, (handle_t)source_handle, OBJECT_NONE, RIGHT_TRANSFER, &source);
     if (!status)
@@ -108,7 +108,7 @@ struct syscall_result sys_task_grant(uint64_t task_handle, uint64_t source_handl
 struct syscall_result sys_task_start(uint64_t task_handle, uint64_t entry, uint64_t stack_top, uint64_t argument)
 {
     struct task *target;
-    status_t status = controlled_task(task_handle, &target);
+    status_t status = task_controlled(task_handle, &target);
     if (!status && target->state != TASK_NEW)
         status = ERR_BAD_STATE;
     if (!status && (!user_range_ok(entry, 1) || !user_range_ok(stack_top, 0)))
@@ -121,7 +121,7 @@ struct syscall_result sys_task_start(uint64_t task_handle, uint64_t entry, uint6
 struct syscall_result sys_task_kill(uint64_t task_handle)
 {
     struct task *target;
-    status_t status = controlled_task(task_handle, &target);
+    status_t status = task_controlled(task_handle, &target);
     if (status)
         return syscall_status(status);
     task_end(target, -1, true);

@@ -11,7 +11,7 @@ default rel
 USER_CODE equ 0x23
 USER_DATA equ 0x1b
 TRACE_CLASS_SYSCALL equ 2
-SYS_COUNT equ 42
+SYS_COUNT equ 43
 ERR_NOT_SUPPORTED equ -15
 
 extern ipc_short_call, ipc_short_reply_recv

@@ -9,7 +9,7 @@
 #undef OFFSET
 
 /* ipc_short.asm's other numbers */
-_Static_assert(SYS_channel_call == 1 && SYS_channel_reply_recv == 2 && SYS_COUNT == 42, "system call numbers");
+_Static_assert(SYS_channel_call == 1 && SYS_channel_reply_recv == 2 && SYS_COUNT == 43, "system call numbers");
 _Static_assert(TASK_READY == 1 && TASK_RECEIVING == 2 && TASK_REPLYING == 4, "task states");
 _Static_assert(OBJECT_CHANNEL == 3 && RIGHT_CHANNEL_SEND == 1 << 18 && RIGHT_CHANNEL_RECV == 1 << 19, "rights");
 _Static_assert(CAP_ENTRIES_PER_PAGE == 256 && sizeof(struct cap_entry) == 16, "capability table");

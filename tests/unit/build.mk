@@ -49,7 +49,7 @@ test_docs_SRCS := tests/unit/test_docs.c init/manifest.c
 MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_kernel.c slab_host.c) \
                 $(addprefix kernel/,cap/cap.c cap/cap_calls.c cap/object.c cap/object_types.c ipc/channel.c ipc/ipc.c ipc/ipc_fast.c \
                   ipc/transfer.c sched/sched.c sched/task.c sched/task_calls.c memory/memory_object.c memory/memory_calls.c memory/slab.c \
-                  irq/device.c trace/trace.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
+                  irq/irq.c irq/ports.c irq/dma.c trace/trace.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
 MACHINE_FLAGS := -fno-pie -Dsched_yield=kernel_sched_yield # the sanitizers call the host's
 MACHINE_LIBS  := -no-pie -Wl,-T,tests/unit/host_machine.ld
 UNIT_TESTS += test_cap test_channel test_task test_memory_object test_trace test_runq

@@ -33,7 +33,7 @@ struct platform_info {
     uint64_t rsdp_address;
     uint32_t gsi_count;
     uint32_t iommu_present; /* DMA is confined by hardware: translation is on */
-    uint8_t isa_gsi[16]; /* ISA irq -> global system interrupt */
+    uint8_t isa_gsi[16];    /* ISA irq -> global system interrupt */
 };
 
 /* power_control(power, action) */
@@ -45,8 +45,8 @@ struct iommu_fault {
     uint64_t sequence; /* from 1 */
     uint64_t address;  /* as the device gave it, page-aligned */
     uint64_t time_ns;
-    uint32_t bus_id; /* DMA_BUS_ID */
-    uint32_t reason; /* VT-d's fault reason (VT-d specification, appendix) */
-    uint32_t write;  /* 1: the device wanted to write, 0: to read */
+    uint32_t bus_id;    /* DMA_BUS_ID */
+    uint32_t reason;    /* VT-d's fault reason (VT-d specification, appendix) */
+    uint32_t write;     /* 1: the device wanted to write, 0: to read */
     uint32_t interrupt; /* 1: an interrupt that was not its own, 0: memory */
 };

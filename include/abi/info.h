@@ -5,14 +5,14 @@
 #include <abi/task.h>
 
 enum info_kind {
-    INFO_SYSTEM = 0,    /* one struct system_info; index unused */
-    INFO_TASKS = 1,     /* struct task_info, tasks with id >= index in rising order */
-    INFO_CAPS = 2,      /* struct cap_info; index = task id << 32 | first handle index */
-    INFO_LOG = 3,       /* log text from byte position index on (position of the first byte kept if that is older) */
-    INFO_BOOT_LINE = 4, /* the boot line's text; it may hold the operator's token, so it takes RIGHT_TRACE_CONTROL */
-    INFO_TRACE = 5,     /* struct trace_record: the last (bytes / record size) events of all CPUs, oldest first */
-    INFO_OBJECTS = 6,   /* one struct object_counts: for leak checks */
-    INFO_PLATFORM = 7,  /* one struct platform_info (abi/device.h); takes the root capability instead of trace */
+    INFO_SYSTEM = 0,       /* one struct system_info; index unused */
+    INFO_TASKS = 1,        /* struct task_info, tasks with id >= index in rising order */
+    INFO_CAPS = 2,         /* struct cap_info; index = task id << 32 | first handle index */
+    INFO_LOG = 3,          /* log text from byte position index on (position of the first byte kept if that is older) */
+    INFO_BOOT_LINE = 4,    /* the boot line's text; it may hold the operator's token, so it takes RIGHT_TRACE_CONTROL */
+    INFO_TRACE = 5,        /* struct trace_record: the last (bytes / record size) events of all CPUs, oldest first */
+    INFO_OBJECTS = 6,      /* one struct object_counts: for leak checks */
+    INFO_PLATFORM = 7,     /* one struct platform_info (abi/device.h); takes the root capability instead of trace */
     INFO_IOMMU_FAULTS = 8, /* struct iommu_fault (abi/device.h); takes the root capability instead of trace */
 };
 

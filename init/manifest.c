@@ -61,6 +61,7 @@ const struct manifest_entry manifest[] = {
     },
     {
         .name = "ipcserver",
+        .test_only = true,
         .priority = 22,
         .restart = RESTART_NEVER,
         .quota_pages = 128,
@@ -70,6 +71,7 @@ const struct manifest_entry manifest[] = {
     },
     {
         .name = "ipcbench",
+        .test_only = true,
         .priority = 21,
         .restart = RESTART_NEVER,
         .quota_pages = 128,
@@ -77,6 +79,17 @@ const struct manifest_entry manifest[] = {
         .boot_option = "bench",
         .caps = {{"trace", RIGHT_TRACE_EMIT}},
         .links = {{.service = "ipcserver", .rights = SERVICE_READ}},
+    },
+    {
+        .name = "hostile", /* makes the tasks that attack, and their victims; less urgent than all that people use */
+        .test_only = true,
+        .priority = 10,
+        .restart = RESTART_NEVER,
+        .quota_pages = 8192,
+        .stack_pages = 8,
+        .boot_option = "hostile",
+        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | RIGHT_TRACE_CONTROL | PASS_ON},
+                 {"root", RIGHT_ROOT_TASK | RIGHT_ROOT_DEVICE | PASS_ON}},
     },
 };
 const size_t manifest_count = sizeof manifest / sizeof manifest[0];

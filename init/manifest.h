@@ -33,6 +33,7 @@ struct manifest_entry {
     uint32_t stack_pages;
     bool carries_console;    /* without it nobody could order anything any more: STOP is refused */
     bool reads_token;        /* others find the boot line's token=… blotted out */
+    bool test_only;          /* its program is in the test archive only: may hold more, must have a boot option */
     const char *boot_option; /* started only when the boot line has it; NULL: always */
     uint32_t init_rights;    /* service rights (and MINT, TRANSFER) on the capability "init" */
     struct manifest_cap caps[MANIFEST_CAPS_MAX];

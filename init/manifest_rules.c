@@ -12,17 +12,22 @@ struct table {
     size_t count;
 };
 
+#define TRACE_ALL (RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | RIGHT_TRACE_CONTROL | PASS_ON)
+
 /* Which of init's capabilities a service may hold, who may, and with which rights at most. Whatever is not here is an
- * unknown name; so nobody but devmgr holds "root", and "root" never creates tasks. */
+ * unknown name; so of what is shipped nobody but devmgr holds "root", and "root" never creates tasks. */
 struct cap_rule {
     const char *name, *only; /* only: NULL for every service */
     uint32_t rights;
+    bool test_only; /* for rows that are test_only */
 };
 static const struct cap_rule cap_rules[] = {
-    {"trace", NULL, RIGHT_TRACE_EMIT},
-    {"trace", "rconsole", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | RIGHT_TRACE_CONTROL | PASS_ON},
-    {"power", "rconsole", RIGHT_POWER_USE | PASS_ON},
-    {"root", "devmgr", RIGHT_ROOT_DEVICE},
+    {"trace", NULL, RIGHT_TRACE_EMIT, false},
+    {"trace", "rconsole", TRACE_ALL, false},
+    {"power", "rconsole", RIGHT_POWER_USE | PASS_ON, false},
+    {"root", "devmgr", RIGHT_ROOT_DEVICE, false},
+    {"trace", NULL, TRACE_ALL, true},
+    {"root", NULL, RIGHT_ROOT_TASK | RIGHT_ROOT_DEVICE | PASS_ON, true},
 };
 
 static bool name_is(const char *a, const char *b)
@@ -61,7 +66,7 @@ static bool cap_allowed(const struct manifest_entry *e, const struct manifest_ca
     for (size_t i = 0; i < sizeof cap_rules / sizeof cap_rules[0]; i++) {
         const struct cap_rule *rule = &cap_rules[i];
         if (name_is(rule->name, cap->name) && (!rule->only || name_is(rule->only, e->name)) &&
-            !(cap->rights & ~rule->rights))
+            (!rule->test_only || e->test_only) && !(cap->rights & ~rule->rights))
             return true;
     }
     return false;
@@ -138,6 +143,13 @@ static bool rule_init_rights(const struct table *t, const struct manifest_entry 
     return !(e->init_rights & ~allowed);
 }
 
+/* What only tests may hold starts only where somebody asked for it. */
+static bool rule_test_only(const struct table *t, const struct manifest_entry *e)
+{
+    (void)t;
+    return !e->test_only || (e->boot_option && !e->carries_console && !e->reads_token);
+}
+
 static const struct rule {
     const char *text;
     bool (*keeps)(const struct table *t, const struct manifest_entry *e);
@@ -151,6 +163,7 @@ static const struct rule {
     {"a driver has one class of devices, all others none", rule_one_device_class},
     {"jarvis and rconsole must not reach devices", rule_faces_people},
     {"jarvis must own nothing: its authority comes with each session", rule_jarvis_owns_nothing},
+    {"it is for tests only, and runs without being asked for", rule_test_only},
     {"its rights on init are more than its part needs", rule_init_rights},
 };
 

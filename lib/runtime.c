@@ -12,12 +12,17 @@ static handle_t log_trace; /* the capability "trace", looked up once */
 
 _Noreturn void runtime_start(const struct task_start_info *info);
 
-_Noreturn void runtime_start(const struct task_start_info *info)
+void runtime_init(const struct task_start_info *info)
 {
     if (!info || info->magic != TASK_START_MAGIC || info->cap_count > TASK_START_CAPS)
         task_exit(ERR_INVALID);
     task_start_info = info;
     log_trace = cap_named("trace");
+}
+
+_Noreturn void runtime_start(const struct task_start_info *info)
+{
+    runtime_init(info);
     exit(main());
 }
 

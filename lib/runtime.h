@@ -6,6 +6,9 @@ extern const struct task_start_info *task_start_info; /* set before main */
 
 int main(void); /* a service's entry; returning from it ends the task with that code */
 
+/* Takes the start info as this task's own. Done before main; a task that another entry starts does it first. */
+void runtime_init(const struct task_start_info *info);
+
 handle_t cap_named(const char *name); /* from the start info; HANDLE_NONE when not there */
 const char *boot_line(void);
 

@@ -13,6 +13,7 @@ test_ring_SRCS         := tests/unit/test_ring.c lib/ring.c
 test_ring_LIBS         := -lpthread
 test_ipc_dispatch_SRCS := tests/unit/test_ipc_dispatch.c lib/ipc_dispatch.c
 test_manifest_SRCS     := tests/unit/test_manifest.c init/manifest.c init/manifest_rules.c
+test_manifest_CFLAGS    = -DTEST_PROGRAMS='"$(TEST_SERVICES)"'
 test_tar_SRCS          := tests/unit/test_tar.c init/tar.c
 test_elf_SRCS          := tests/unit/test_elf.c init/elf.c
 test_supervise_SRCS    := tests/unit/test_supervise.c init/supervise.c

@@ -33,7 +33,8 @@ static const struct right_name trace_rights[] = {{RIGHT_MINT, "mint"},
                                                  {RIGHT_TRACE_EMIT, "emit"},
                                                  {RIGHT_TRACE_OBSERVE, "observe"},
                                                  {RIGHT_TRACE_CONTROL, "control"}};
-static const struct right_name root_rights[] = {{RIGHT_ROOT_DEVICE, "devices"}, {RIGHT_ROOT_TASK, "tasks"}};
+static const struct right_name root_rights[] = {
+    {RIGHT_MINT, "mint"}, {RIGHT_TRANSFER, "transfer"}, {RIGHT_ROOT_DEVICE, "devices"}, {RIGHT_ROOT_TASK, "tasks"}};
 
 static char row[1024];
 static size_t used;

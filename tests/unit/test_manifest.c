@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
+#include <abi/task.h>
 #include <proto/devmgr.h>
 #include "init/manifest_rules.h"
 
@@ -72,6 +74,38 @@ static void only_devmgr_holds_root_and_never_to_create_tasks(void **state)
     fresh(state);
     row("devmgr")->caps[1].rights |= RIGHT_TRANSFER;
     breaks("devmgr", "capability");
+}
+
+static void only_a_service_of_the_test_image_holds_root_to_create_tasks(void **state)
+{
+    static const char *const shipped[] = {"devmgr", "netsrv", "jarvis", "rconsole", "netbench"};
+    for (unsigned i = 0; i < sizeof shipped / sizeof shipped[0]; i++) {
+        fresh(state);
+        row(shipped[i])->caps[1] = (struct manifest_cap){"root", RIGHT_ROOT_TASK};
+        breaks(shipped[i], "capability");
+    }
+    fresh(state);
+    row("hostile")->test_only = false;
+    breaks("hostile", "capability");
+}
+
+static void a_service_of_the_test_image_runs_only_when_asked_for(void **state)
+{
+    (void)state;
+    row("hostile")->boot_option = NULL;
+    breaks("hostile", "asked for");
+}
+
+/* TEST_PROGRAMS: what the build puts into the test archive alone (Makefile, TEST_SERVICES). */
+static void test_only_are_exactly_the_programs_of_the_test_archive(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < manifest_count; i++) {
+        char word[TASK_NAME_MAX + 2];
+        snprintf(word, sizeof word, " %s ", manifest[i].name);
+        if (manifest[i].test_only != (strstr(" " TEST_PROGRAMS " ", word) != NULL))
+            fail_msg("%s: test_only is %d", manifest[i].name, manifest[i].test_only);
+    }
 }
 
 static void a_caller_is_less_urgent_than_the_service_that_it_calls(void **state)
@@ -180,6 +214,9 @@ int main(void)
         cmocka_unit_test_setup(nobody_who_faces_people_holds_a_device_capability, fresh),
         cmocka_unit_test_setup(nobody_who_faces_people_may_ask_for_a_device, fresh),
         cmocka_unit_test_setup(only_devmgr_holds_root_and_never_to_create_tasks, fresh),
+        cmocka_unit_test_setup(only_a_service_of_the_test_image_holds_root_to_create_tasks, fresh),
+        cmocka_unit_test_setup(a_service_of_the_test_image_runs_only_when_asked_for, fresh),
+        cmocka_unit_test_setup(test_only_are_exactly_the_programs_of_the_test_archive, fresh),
         cmocka_unit_test_setup(a_caller_is_less_urgent_than_the_service_that_it_calls, fresh),
         cmocka_unit_test_setup(a_driver_has_one_class_of_devices, fresh),
         cmocka_unit_test_setup(a_name_is_known_and_taken_once, fresh),

@@ -1,0 +1,2 @@
+# For the sources of a test service that starts children: $(clone_SRCS)
+clone_SRCS := tests/system/clone/clone.c

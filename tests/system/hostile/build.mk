@@ -1,0 +1,2 @@
+TEST_SERVICES += hostile
+hostile_SRCS  := tests/system/hostile/main.c $(clone_SRCS)

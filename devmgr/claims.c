@@ -22,29 +22,6 @@ struct claim *claim_find(struct devmgr *d, uint32_t device_id, uint32_t badge)
     return claim && claim->holder == badge ? claim : NULL;
 }
 
-/* A private channel that nobody sends to: waiting on it is sleeping. */
-static void sleep_until(uint64_t deadline_ns)
-{
-    struct msg m;
-    uint64_t signals;
-    result_t channel = channel_create(1, 1);
-    if (channel < 0)
-        return;
-    (void)channel_recv((handle_t)channel, &m, 1, &signals, deadline_ns);
-    cap_close((handle_t)channel);
-}
-
-/* A reset that the end of an earlier claim started may need the rest of its 100 ms. */
-static void make_clean(struct devmgr *d, struct pci_device *device)
-{
-    uint64_t done = d->reset_done_ns[device - d->bus.devices];
-    if (device->restore && clock_now() < done)
-        sleep_until(done);
-    pci_size_bars(d->bus.ops, device);
-    pci_quiet(d->bus.ops, device);
-    pci_reset_finish(d->bus.ops, device);
-}
-
 struct claim *claim_new(struct devmgr *d, struct pci_device *device, uint32_t badge, status_t *status)
 {
     struct claim *claim = claim_of_device(d, NULL);
@@ -55,7 +32,9 @@ struct claim *claim_new(struct devmgr *d, struct pci_device *device, uint32_t ba
     *status = dma < 0 ? (status_t)dma : OK;
     if (dma < 0)
         return NULL;
-    make_clean(d, device);
+    device_clean(d, device);
+    (void)cap_revoke((handle_t)dma); /* pins of an earlier holder's, now that the device is quiet */
+    d->orphans[device - d->bus.devices] = false;
     *claim = (struct claim){.device = device, .holder = badge, .dma = (handle_t)dma};
     return claim;
 }
@@ -74,8 +53,7 @@ void claim_release(struct devmgr *d, struct claim *claim)
     struct pci_device *device = claim->device;
     pci_quiet(d->bus.ops, device);
     claim_irqs_end(claim);
-    if (pci_reset_start(d->bus.ops, device))
-        d->reset_done_ns[device - d->bus.devices] = clock_now() + PCI_RESET_NS;
+    device_stop(d, device);
     for (unsigned i = 0; i < CLAIM_IRQS_MAX; i++)
         take_back(&claim->irqs[i].irq);
     for (unsigned i = 0; i < PCI_BARS; i++)

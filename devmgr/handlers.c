@@ -42,6 +42,7 @@ static struct devmgr_device describe(struct devmgr *d, const struct pci_device *
         .has_msix = device->msix.offset != 0,
         .has_msi = device->msi_offset != 0,
         .irq_pin = device->irq_pin,
+        .state = quarantine_of(&d->quarantine, &d->bus, device) ? DEVMGR_QUARANTINED : DEVMGR_TRUSTED,
     };
     strncpy(out.kind, pci_class_of(device)->kind, sizeof out.kind - 1);
     return out;
@@ -68,14 +69,37 @@ static bool matches(struct devmgr *d, const struct pci_device *device, const str
            (asked->device == 0xffff || asked->device == device->device) && !claim_of_device(d, device);
 }
 
+static bool quarantined(const struct devmgr *d, const struct pci_device *device)
+{
+    return quarantine_of(&d->quarantine, &d->bus, device) != NULL;
+}
+
 static struct pci_device *find_match(struct devmgr *d, const struct devmgr_claim *asked, uint32_t rights)
 {
     uint32_t index = asked->index;
     for (uint32_t i = 0; i < d->bus.count; i++) {
-        if (matches(d, &d->bus.devices[i], asked, rights) && index-- == 0)
-            return &d->bus.devices[i];
+        struct pci_device *device = &d->bus.devices[i];
+        if (matches(d, device, asked, rights) && !quarantined(d, device) && index-- == 0)
+            return device;
     }
     return NULL;
+}
+
+/* Why there is none: ERR_BAD_STATE when one would do but is quarantined, and the log says for what. */
+static status_t no_match(struct devmgr *d, const struct devmgr_claim *asked, uint32_t rights)
+{
+    status_t status = ERR_NOT_FOUND;
+    for (uint32_t i = 0; i < d->bus.count; i++) {
+        const struct pci_device *device = &d->bus.devices[i];
+        char text[FAULT_TEXT];
+        if (!matches(d, device, asked, rights) || !quarantined(d, device))
+            continue;
+        fault_text(quarantine_of(&d->quarantine, &d->bus, device), text);
+        log_warning("device %02x:%02x.%u is not given away: it is quarantined until the machine is restarted, it %s",
+                    device->bus_id >> 8, device->bus_id >> 3 & 31, device->bus_id & 7, text);
+        status = ERR_BAD_STATE;
+    }
+    return status;
 }
 
 static void fill_claimed(struct devmgr *d, const struct claim *claim, struct devmgr_claimed *out)
@@ -83,6 +107,7 @@ static void fill_claimed(struct devmgr *d, const struct claim *claim, struct dev
     const struct pci_device *device = claim->device;
     *out = (struct devmgr_claimed){.about = describe(d, device), .device_id = claim_device_id(d, claim)};
     out->msix_vectors = device->msix.vectors;
+    out->confined = d->access.platform.iommu_present;
     for (unsigned i = 0; i < PCI_BARS; i++) {
         out->bar_size[i] = device->bars[i].size;
         out->bar_is_port[i] = device->bars[i].port;
@@ -98,7 +123,7 @@ static status_t handle_DEVMGR_CLAIM(void *server, struct msg *request, struct ms
     memcpy(&asked, request->payload, sizeof asked);
     struct pci_device *device = find_match(d, &asked, request->head.rights);
     if (!device)
-        return ERR_NOT_FOUND;
+        return no_match(d, &asked, request->head.rights);
     struct claim *claim = claim_new(d, device, request->head.badge, &status);
     if (!claim)
         return status;

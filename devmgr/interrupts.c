@@ -14,7 +14,7 @@ struct attempt {
 
 static status_t message_irq(struct attempt *a, struct irq_route *route)
 {
-    result_t irq = irq_create(a->d->access.root, IRQ_MESSAGE, 0, route);
+    result_t irq = irq_create(a->d->access.root, IRQ_MESSAGE, a->claim->device->bus_id, route);
     if (irq < 0)
         return (status_t)irq;
     a->irq = (handle_t)irq;

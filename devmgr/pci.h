@@ -42,6 +42,7 @@ struct pci_device {
     uint8_t msi_offset;                     /* capability; 0: none */
     uint8_t pcie_flr_offset, af_flr_offset; /* capabilities that offer a function level reset; 0: none */
     bool restore;                           /* was reset: its BARs are to be written back */
+    bool was_master;                        /* bus mastering was on when it was found */
     struct pci_msix msix;
     struct pci_bar bars[PCI_BARS];    /* valid once sized */
     uint32_t bar_registers[PCI_BARS]; /* what firmware had put there */

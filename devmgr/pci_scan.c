@@ -25,10 +25,11 @@ bool pci_is_bridge(const struct pci_device *device)
     return device->class_code >> 16 == CLASS_BRIDGE || (device->header_type & 0x7f) != 0;
 }
 
-static void stop_master(const struct pci_config_ops *ops, const struct pci_device *device)
+static void stop_master(const struct pci_config_ops *ops, struct pci_device *device)
 {
     uint32_t command = ops->read(ops->context, device->bus_id, PCI_COMMAND, 2);
-    if (command & PCI_COMMAND_MASTER)
+    device->was_master = command & PCI_COMMAND_MASTER;
+    if (device->was_master)
         ops->write(ops->context, device->bus_id, PCI_COMMAND, 2, command & ~PCI_COMMAND_MASTER);
 }
 

@@ -48,6 +48,7 @@ static void holder_name(const struct call *call, uint32_t holder, char name[16])
 
 struct seen {
     bool card, disk;
+    uint32_t quarantined;
     char card_name[40], disk_name[40]; /* of the first of each */
 };
 
@@ -70,6 +71,8 @@ static void device_row(const struct call *call, struct sheet *sheet, const struc
     put_text(sheet, name);
     put_text(sheet, d->has_msix ? "MSI-X" : d->has_msi ? "MSI" : d->irq_pin ? "line" : "");
     put_text(sheet, holder);
+    put_text(sheet, d->state == DEVMGR_QUARANTINED ? T(sheet->out, "quarantined", "en quarantaine") : "");
+    seen->quarantined += d->state == DEVMGR_QUARANTINED;
     if (d->class_code >> 16 == 2)
         see(&seen->card, seen->card_name, name[0] ? name : kind);
     if (d->class_code >> 16 == 1)
@@ -83,6 +86,11 @@ static void say_devices(struct answer *out, uint32_t total, const struct seen *s
           "%u périphériques ; carte réseau : %s ; contrôleur de disque : %s.\n"),
         total, seen->card ? seen->card_name : T(out, "none", "aucune"),
         seen->disk ? seen->disk_name : T(out, "none", "aucun"));
+    if (seen->quarantined)
+        say(out,
+            T(out, "%u quarantined until the machine is restarted: the IOMMU caught it (see `log`).\n",
+              "%u en quarantaine jusqu'au redémarrage de la machine : l'IOMMU l'a surpris (voir `log`).\n"),
+            seen->quarantined);
 }
 
 status_t tool_devices(struct call *call)
@@ -90,7 +98,8 @@ status_t tool_devices(struct call *call)
     static const struct column columns[] = {
         {"address", "Where", "Où", false}, {"kind", "Kind", "Genre", false},
         {"id", "Id", "N°", false},         {"name", "What", "Quoi", false},
-        {"irq", "Irq", "Irq", false},      {"holder", "Used by", "Utilisé par", false}};
+        {"irq", "Irq", "Irq", false},      {"holder", "Used by", "Utilisé par", false},
+        {"state", "State", "État", false}};
     struct devmgr_list ask = {0};
     struct devmgr_device_list page = {.total = 1};
     struct seen seen = {0};
@@ -105,7 +114,7 @@ status_t tool_devices(struct call *call)
         if (status != OK)
             break; /* what came before stays shown */
         if (!sheet)
-            sheet = sheet_table(call->out, "devices", columns, 6);
+            sheet = sheet_table(call->out, "devices", columns, 7);
         if (page.count == 0)
             break;
         for (uint32_t i = 0; i < page.count; i++)

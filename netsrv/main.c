@@ -77,9 +77,13 @@ _Noreturn static void run(void)
 }
 
 /* Starting again would find the same devices. Not READY: who asks for the network waits, and the log says why. */
-_Noreturn static void wait_without_device(void)
+_Noreturn static void wait_without_device(status_t status)
 {
-    log_error("no network device that this version drives (virtio-net): nothing listens");
+    if (status == ERR_BAD_STATE)
+        log_error(
+            "the network device is quarantined (see devmgr's line): nothing listens until the machine is restarted");
+    else
+        log_error("no network device that this version drives (virtio-net): nothing listens");
     for (;;)
         ipc_server_turn(&server, DEADLINE_NEVER);
 }
@@ -90,8 +94,8 @@ int main(void)
     status_t status = start_channel();
     if (status == OK)
         status = start_device();
-    if (status == ERR_NOT_FOUND)
-        wait_without_device();
+    if (status == ERR_NOT_FOUND || status == ERR_BAD_STATE)
+        wait_without_device(status);
     if (status != OK) {
         log_error("no network: %s", status_text(status));
         return status;

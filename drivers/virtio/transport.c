@@ -192,11 +192,11 @@ status_t virtio_open(struct virtio_device *device, const struct nic_resources *r
     memset(device, 0, sizeof *device);
     device->resources = *resources;
     struct devmgr_enable enable = {resources->device_id, 0};
-    status_t status = ipc_call(resources->devmgr, DEVMGR_ENABLE, &enable, sizeof enable, NULL, 0, soon());
+    status_t status = find_areas(device);
     if (status == OK)
-        status = find_areas(device);
+        status = reset(device); /* before it may touch memory: it may still know another driver's */
     if (status == OK)
-        status = reset(device);
+        status = ipc_call(resources->devmgr, DEVMGR_ENABLE, &enable, sizeof enable, NULL, 0, soon());
     if (status == OK)
         status = take_irqs(device);
     if (status != OK)
@@ -214,9 +214,14 @@ static uint64_t offered_features(struct virtio_device *device)
     return low | (uint64_t)device->common->device_feature << 32;
 }
 
+/* §6.1: a device that offers ACCESS_PLATFORM goes through the IOMMU if there is one, and wants to hear that we know. */
+#define ALWAYS_TAKEN (VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM))
+
 status_t virtio_negotiate(struct virtio_device *device, uint64_t wanted)
 {
-    device->features = offered_features(device) & (wanted | VIRTIO_BIT(VIRTIO_F_VERSION_1));
+    device->features = offered_features(device) & (wanted | ALWAYS_TAKEN);
+    if (device->resources.claimed.confined && !(device->features & VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM)))
+        log_warning("virtio: this device goes past the IOMMU (in QEMU: iommu_platform=on): it is not confined");
     if (!(device->features & VIRTIO_BIT(VIRTIO_F_VERSION_1)))
         return ERR_NOT_SUPPORTED;
     device->common->driver_feature_select = 0;

@@ -12,6 +12,7 @@
 #define VIRTIO_F_INDIRECT_DESC 28 /* §6 */
 #define VIRTIO_F_EVENT_IDX 29
 #define VIRTIO_F_VERSION_1 32
+#define VIRTIO_F_ACCESS_PLATFORM 33
 #define VIRTIO_BIT(feature) (1ull << (feature))
 
 struct virtio_common; /* §4.1.4.3, in transport.c */

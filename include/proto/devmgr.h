@@ -28,15 +28,21 @@ struct devmgr_device {
     uint32_t class_code; /* class << 16 | subclass << 8 | interface */
     uint32_t holder;     /* badge of the client that has it; 0: nobody */
     uint8_t revision, has_msix, has_msi, irq_pin;
-    char kind[12]; /* "network", "storage", "bridge", "display", … ends in 0 */
+    uint8_t state; /* enum devmgr_state */
+    char kind[11]; /* "network", "storage", "bridge", "display", … ends in 0 */
 };
+/* QUARANTINED: the IOMMU caught it reaching for what it was not given. Its holder has lost it, and nobody gets it before
+ * the machine is restarted. */
+enum devmgr_state { DEVMGR_TRUSTED = 0, DEVMGR_QUARANTINED = 1 };
 struct devmgr_device_list {
     uint32_t total, count;
     struct devmgr_device devices[6];
 };
 
 /* CLAIM: the first free device that matches and is of the class that the caller's rights say: netsrv gets network devices
- * and nothing else. The device is reset and bus mastering is off until ENABLE.
+ * and nothing else. Bus mastering is off until ENABLE, and the device is reset if it can be from outside: a driver resets
+ * it by its registers, too, before ENABLE, lest it goes on with what the last driver told it.
+ * ERR_NOT_FOUND: there is no such device free; ERR_BAD_STATE: but one that is quarantined.
  * Reply caps[0]: the dma capability (PIN). */
 struct devmgr_claim {
     uint16_t vendor, device; /* 0xffff: any */
@@ -44,9 +50,9 @@ struct devmgr_claim {
 };
 struct devmgr_claimed {
     struct devmgr_device about;
-    uint32_t device_id; /* names it in the calls below */
-    uint32_t msix_vectors;
-    uint64_t bar_size[6]; /* 0: none */
+    uint32_t device_id;              /* names it in the calls below */
+    uint16_t msix_vectors, confined; /* confined: the IOMMU keeps it to what is pinned through caps[0] */
+    uint64_t bar_size[6];            /* 0: none */
     uint8_t bar_is_port[8];
 };
 

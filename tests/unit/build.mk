@@ -8,7 +8,7 @@ test_acpi_SRCS      := tests/unit/test_acpi.c kernel/x86/acpi.c tests/unit/host_
 test_klog_SRCS      := tests/unit/test_klog.c kernel/x86/format.c kernel/x86/log.c
 
 # lib, init, devmgr
-UNIT_TESTS += test_ring test_ipc_dispatch test_manifest test_tar test_elf test_supervise test_pci
+UNIT_TESTS += test_ring test_ipc_dispatch test_manifest test_tar test_elf test_supervise test_pci test_quarantine
 test_ring_SRCS         := tests/unit/test_ring.c lib/ring.c
 test_ring_LIBS         := -lpthread
 test_ipc_dispatch_SRCS := tests/unit/test_ipc_dispatch.c lib/ipc_dispatch.c
@@ -18,6 +18,7 @@ test_tar_SRCS          := tests/unit/test_tar.c init/tar.c
 test_elf_SRCS          := tests/unit/test_elf.c init/elf.c
 test_supervise_SRCS    := tests/unit/test_supervise.c init/supervise.c
 test_pci_SRCS          := tests/unit/test_pci.c $(addprefix devmgr/,pci_scan.c pci_caps.c pci_bars.c pci_control.c pci_class.c)
+test_quarantine_SRCS   := tests/unit/test_quarantine.c devmgr/quarantine.c devmgr/pci_scan.c devmgr/pci_caps.c
 
 # netsrv and its driver; net_host.h puts system calls for the host in front of their sources
 UNIT_TESTS += test_virtqueue test_checksum test_merge test_net_region test_netsrv

@@ -194,6 +194,18 @@ static void after_the_scan_no_device_masters_the_bus(void **state)
     assert_int_equal(bridge->config[PCI_COMMAND] & PCI_COMMAND_MASTER, PCI_COMMAND_MASTER);
 }
 
+static void the_scan_tells_which_devices_somebody_had_running(void **state)
+{
+    (void)state;
+    add(0, 1, 0, 0x020000);
+    put(add(0, 2, 0, 0x020000), PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    add_bridge(0, 3, 1);
+    pci_scan(&bus, &ops);
+    assert_true(bus.devices[0].was_master);
+    assert_false(bus.devices[1].was_master);
+    assert_false(bus.devices[2].was_master); /* a bridge masters for those behind it, and goes on */
+}
+
 /* ---- capabilities ---- */
 
 static void capabilities_are_read(void **state)
@@ -433,6 +445,7 @@ int main(void)
         cmocka_unit_test_setup(an_empty_machine_has_no_devices, fresh),
         cmocka_unit_test_setup(a_bus_out_of_reach_is_not_asked, fresh),
         cmocka_unit_test_setup(after_the_scan_no_device_masters_the_bus, fresh),
+        cmocka_unit_test_setup(the_scan_tells_which_devices_somebody_had_running, fresh),
         cmocka_unit_test_setup(capabilities_are_read, fresh),
         cmocka_unit_test_setup(a_looping_list_ends, fresh),
         cmocka_unit_test_setup(capabilities_that_do_not_fit_are_dropped, fresh),

@@ -50,25 +50,44 @@ static const uint8_t *module_first(uint64_t *bytes)
     return tar + 512;
 }
 
-static struct cap *memory_cap(struct task *task, uint64_t pages, struct memory **memory)
+static struct cap *cap_new(struct object *object, uint32_t rights, struct task *task)
 {
-    if (memory_new(task->account, pages, 0, memory))
-        panic(NULL, "not enough memory to start init");
-    struct cap *cap = cap_create(&(*memory)->object, RIGHTS_ALL, task->account);
-    object_unref(&(*memory)->object);
+    status_t status;
+    struct cap *cap = cap_create(object, rights, task->account, &status);
     if (!cap)
         panic(NULL, "not enough memory to start init");
     return cap;
+}
+
+static struct cap *memory_cap(struct task *task, uint64_t pages, struct memory **memory)
+{
+    status_t status = memory_new(task->account, pages, 0, memory);
+    for (bool begun = !status; begun && (status = memory_fill(*memory)) == ERR_RESTARTED;)
+        ;
+    if (status)
+        panic(NULL, "not enough memory to start init");
+    struct cap *cap = cap_new(&(*memory)->object, RIGHTS_ALL, task);
+    object_unref(&(*memory)->object);
+    return cap;
+}
+
+static void map_whole(struct task *task, struct cap *cap, uint64_t address, uint64_t pages, uint32_t protection)
+{
+    struct mapping_request request = {.address = address, .pages = (uint32_t)pages, .protection = protection};
+    status_t status;
+    do
+        status = mapping_create(task, cap, &request);
+    while (status == ERR_RESTARTED);
+    if (status)
+        panic(NULL, "init's program does not fit its address space");
 }
 
 /* Maps a fresh memory object into the task and drops the name: the mapping stays. */
 static void map_new(struct task *task, uint64_t address, uint64_t pages, uint32_t protection, struct memory **memory)
 {
     struct cap *cap = memory_cap(task, pages, memory);
-    uint32_t budget = 1;
-    if (mapping_create(task, cap, &address, 0, pages, protection))
-        panic(NULL, "init's program does not fit its address space");
-    cap_delete(cap, &budget);
+    map_whole(task, cap, address, pages, protection);
+    cap_close(cap);
 }
 
 static void bytes_into(struct memory *memory, uint64_t offset, const uint8_t *from, uint64_t bytes)
@@ -117,21 +136,19 @@ static uint64_t module_map(struct task *task)
     struct memory *memory;
     uint64_t start = boot_info.module_physical & ~(PAGE_SIZE - 1), address = MODULE_ADDRESS;
     uint64_t pages = (boot_info.module_physical + boot_info.module_bytes - start + PAGE_SIZE - 1) / PAGE_SIZE;
-    uint32_t budget = 1;
     if (memory_new_device(task->account, start, pages, &memory))
         panic(NULL, "not enough memory to start init");
     memory->flags = MEMORY_CONTIGUOUS; /* cached; its reference below keeps it for ever */
-    struct cap *cap = cap_create(&memory->object, RIGHT_MEMORY_READ, task->account);
-    if (!cap || mapping_create(task, cap, &address, 0, pages, PROT_READ))
-        panic(NULL, "not enough memory to map the boot module");
-    cap_delete(cap, &budget);
+    struct cap *cap = cap_new(&memory->object, RIGHT_MEMORY_READ, task);
+    map_whole(task, cap, address, pages, PROT_READ);
+    cap_close(cap);
     return address + boot_info.module_physical % PAGE_SIZE;
 }
 
 static void start_cap(struct task *task, struct task_start_info *info, const char *name, struct object *object)
 {
-    struct cap *cap = cap_create(object, RIGHTS_ALL & ~RIGHTS_SERVICE, task->account);
-    if (!cap || cap_install(&task->table, cap))
+    struct cap *cap = cap_new(object, RIGHTS_ALL & ~RIGHTS_SERVICE, task);
+    if (cap_install(&task->table, &cap))
         panic(NULL, "init's capability table");
     struct task_start_cap *place = &info->caps[info->cap_count++];
     for (unsigned i = 0; name[i]; i++)
@@ -169,14 +186,14 @@ struct task *init_task;
 
 void init_task_create(void)
 {
-    struct account *all = account_create(NULL, frame_free_count() * PAGE_SIZE);
+    struct account *all;
     struct task_create_args args = {
         .name = "init", .priority = INIT_PRIORITY, .quota_pages = (uint32_t)frame_free_count() - QUOTA_KEPT_PAGES};
     struct task *task;
     struct memory *stack;
     if (!boot_info.module_bytes)
         panic(NULL, "no boot module: give services.tar as module2 (GRUB) or -initrd (QEMU)");
-    if (!all || task_new(&args, all, NULL, &task))
+    if (account_create(NULL, frame_free_count() * PAGE_SIZE, &all) || task_new(&args, all, NULL, &task))
         panic(NULL, "not enough memory to start init");
     uint64_t entry = program_load(task);
     map_new(task, STACK_TOP - STACK_PAGES * PAGE_SIZE, STACK_PAGES, PROT_READ | PROT_WRITE, &stack);

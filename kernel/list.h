@@ -37,6 +37,16 @@ static inline void list_remove(struct link *entry)
     entry->next->previous = entry->previous;
     list_init(entry);
 }
+/* All entries of `from`, which is not empty, go to the end of `head`. */
+static inline void list_splice_back(struct link *head, struct link *from)
+{
+    struct link *first = from->next, *last = from->previous;
+    head->previous->next = first;
+    first->previous = head->previous;
+    last->next = head;
+    head->previous = last;
+    list_init(from);
+}
 static inline struct link *list_pop_front(struct link *head)
 {
     struct link *entry = head->next;

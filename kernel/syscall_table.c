@@ -26,17 +26,17 @@ struct syscall_result sys_null(void)
 
 struct syscall_result syscall_installed(struct task *task, struct cap *cap)
 {
-    status_t status = cap_install(&task->table, cap);
+    status_t status = cap_install(&task->table, &cap);
     if (!status)
         return syscall_value(cap->handle);
-    uint32_t budget = UINT32_MAX;
-    cap_delete(cap, &budget);
+    cap_close(cap);
     return syscall_status(status);
 }
 
 struct syscall_result syscall_object_named(struct task *task, struct object *object, uint32_t rights)
 {
-    struct cap *cap = cap_create(object, rights, task->account);
+    status_t status;
+    struct cap *cap = cap_create(object, rights, task->account, &status);
     object_unref(object);
-    return cap ? syscall_installed(task, cap) : syscall_status(ERR_QUOTA);
+    return cap ? syscall_installed(task, cap) : syscall_status(status);
 }

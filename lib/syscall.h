@@ -114,14 +114,10 @@ static inline result_t cap_mint(handle_t source, uint32_t rights, uint64_t badge
 {
     return syscall3(SYS_cap_mint, source, rights, badge).value;
 }
-/* Its children become children of what it was derived from. Goes on by itself like cap_revoke. */
+/* Its children become children of what it was derived from. */
 static inline status_t cap_close(handle_t handle)
 {
-    status_t status;
-    do {
-        status = (status_t)syscall3(SYS_cap_close, handle, 0, 0).value;
-    } while (status == ERR_RESTARTED);
-    return status;
+    return (status_t)syscall3(SYS_cap_close, handle, 0, 0).value;
 }
 /* Removes every descendant everywhere; the capability itself stays. Goes on by itself after preemption points. */
 static inline status_t cap_revoke(handle_t handle)
@@ -138,23 +134,40 @@ static inline status_t cap_info(handle_t handle, struct cap_info *info)
 }
 
 /* ---- memory ---- */
+/* These go on by themselves after preemption points, like cap_revoke. */
 static inline result_t memory_create(size_t pages, uint32_t flags)
 {
-    return syscall3(SYS_memory_create, pages, flags, 0).value;
+    result_t result;
+    do {
+        result = syscall3(SYS_memory_create, pages, flags, 0).value;
+    } while (result == ERR_RESTARTED);
+    return result;
 }
-/* task HANDLE_NONE: the caller. address 0: the kernel chooses. Returns the address. */
+/* task HANDLE_NONE: the caller. address 0: the kernel chooses. Returns the address. At most 4096 mappings a task. */
 static inline result_t memory_map(handle_t task, handle_t memory, uint64_t address, size_t first_page, size_t pages,
                                   uint32_t protection)
 {
-    return syscall6(SYS_memory_map, task, memory, address, first_page, pages, protection).value;
+    struct syscall_result results = {.second = address};
+    do {
+        results = syscall6(SYS_memory_map, task, memory, results.second, first_page, pages, protection);
+    } while (results.value == ERR_RESTARTED);
+    return results.value;
 }
 static inline status_t memory_unmap(handle_t task, uint64_t address, size_t pages)
 {
-    return (status_t)syscall3(SYS_memory_unmap, task, address, pages).value;
+    status_t status;
+    do {
+        status = (status_t)syscall3(SYS_memory_unmap, task, address, pages).value;
+    } while (status == ERR_RESTARTED);
+    return status;
 }
 static inline status_t memory_protect(handle_t task, uint64_t address, size_t pages, uint32_t protection)
 {
-    return (status_t)syscall6(SYS_memory_protect, task, address, pages, protection, 0, 0).value;
+    status_t status;
+    do {
+        status = (status_t)syscall6(SYS_memory_protect, task, address, pages, protection, 0, 0).value;
+    } while (status == ERR_RESTARTED);
+    return status;
 }
 
 /* ---- tasks ---- */

@@ -4,13 +4,12 @@
 #include "kernel/memory/slab.h"
 #include "kernel/x86/cpu.h"
 
-static struct slab_cache cap_cache = SLAB_CACHE("cap", struct cap);
 uint64_t cap_total;
 static uint64_t cap_last_id;
 
 /* ---- tables ---- */
 
-status_t cap_table_init(struct cap_table *table, struct account *account, struct task *task)
+static status_t table_page_take(struct account *account, void **page)
 {
     status_t status = account_charge(account, PAGE_SIZE);
     if (status)
@@ -20,49 +19,64 @@ status_t cap_table_init(struct cap_table *table, struct account *account, struct
         account_release(account, PAGE_SIZE);
         return ERR_NO_MEMORY;
     }
-    *table = (struct cap_table){.pages = phys_to_virt(frame), .account = account, .task = task};
+    *page = phys_to_virt(frame);
     return OK;
+}
+
+status_t cap_table_init(struct cap_table *table, struct account *account, struct task *task)
+{
+    *table = (struct cap_table){.account = account, .task = task};
+    return table_page_take(account, (void **)&table->pages);
+}
+
+static struct cap_entry *table_entry(const struct cap_table *table, uint32_t index)
+{
+    return &table->pages[index / CAP_ENTRIES_PER_PAGE][index % CAP_ENTRIES_PER_PAGE];
 }
 
 static void table_free_push(struct cap_table *table, uint32_t index)
 {
-    struct cap_entry *entry = &table->pages[index / CAP_ENTRIES_PER_PAGE][index % CAP_ENTRIES_PER_PAGE];
+    struct cap_entry *entry = table_entry(table, index);
     entry->cap = NULL;
     entry->generation = entry->generation >= 0xfff ? 1 : entry->generation + 1;
-    entry->next_free = table->free_list;
-    table->free_list = index + 1;
+    entry->next_free = 0;
+    if (table->free_last)
+        table_entry(table, table->free_last - 1)->next_free = index + 1;
+    else
+        table->free_first = index + 1;
+    table->free_last = index + 1;
 }
 
 static status_t table_grow(struct cap_table *table)
 {
     if (table->page_count == CAP_TABLE_PAGES)
         return ERR_TABLE_FULL;
-    status_t status = account_charge(table->account, PAGE_SIZE);
+    status_t status = table_page_take(table->account, (void **)&table->pages[table->page_count]);
     if (status)
         return status;
-    uint64_t frame = frame_alloc_zeroed(0, 0);
-    if (!frame) {
-        account_release(table->account, PAGE_SIZE);
-        return ERR_NO_MEMORY;
-    }
-    uint32_t first = table->page_count * CAP_ENTRIES_PER_PAGE;
-    table->pages[table->page_count++] = phys_to_virt(frame);
-    for (uint32_t i = CAP_ENTRIES_PER_PAGE; i-- > 0;)
+    uint32_t first = table->page_count++ * CAP_ENTRIES_PER_PAGE;
+    for (uint32_t i = 0; i < CAP_ENTRIES_PER_PAGE; i++)
         table_free_push(table, first + i);
     return OK;
 }
 
-static status_t table_place(struct cap_table *table)
-{
-    return table->free_list ? OK : table_grow(table);
-}
-
 status_t cap_table_reserve(struct cap_table *table)
 {
-    status_t status = table_place(table);
-    if (status)
-        return status;
-    return table->account->limit_bytes - table->account->used_bytes < sizeof(struct cap) ? ERR_QUOTA : OK;
+    return table->free_first ? OK : table_grow(table);
+}
+
+static void table_place(struct cap_table *table, struct cap *cap)
+{
+    uint32_t index = table->free_first - 1;
+    struct cap_entry *entry = table_entry(table, index);
+    table->free_first = entry->next_free;
+    if (!entry->next_free)
+        table->free_last = 0;
+    entry->cap = cap;
+    cap->handle = index | entry->generation << HANDLE_INDEX_BITS;
+    cap->table = table;
+    cap->holder = NULL;
+    table->count++;
 }
 
 static void table_free_memory(struct cap_table *table)
@@ -76,45 +90,17 @@ static void table_free_memory(struct cap_table *table)
 
 bool cap_table_clear(struct cap_table *table, uint32_t *budget)
 {
-    for (; table->page_count; table->reserved++) {
-        if (table->reserved == table->page_count * CAP_ENTRIES_PER_PAGE)
-            break;
-        uint32_t index = table->reserved;
-        struct cap *cap = table->pages[index / CAP_ENTRIES_PER_PAGE][index % CAP_ENTRIES_PER_PAGE].cap;
-        if (cap && !cap_delete(cap, budget))
-            return false;
+    for (; table->cleared < table->page_count * CAP_ENTRIES_PER_PAGE; table->cleared++) {
+        struct cap *cap = table_entry(table, table->cleared)->cap;
         if (!*budget)
             return false;
         (*budget)--;
+        if (cap)
+            cap_close(cap);
     }
     if (table->pages)
         table_free_memory(table);
     return true;
-}
-
-status_t cap_install(struct cap_table *table, struct cap *cap)
-{
-    status_t status = table_place(table);
-    if (!status && cap->account != table->account) {
-        status = account_charge(table->account, sizeof(struct cap));
-        if (status)
-            return status;
-        account_release(cap->account, sizeof(struct cap));
-        account_ref(table->account);
-        account_unref(cap->account);
-        cap->account = table->account;
-    }
-    if (status)
-        return status;
-    uint32_t index = table->free_list - 1;
-    struct cap_entry *entry = &table->pages[index / CAP_ENTRIES_PER_PAGE][index % CAP_ENTRIES_PER_PAGE];
-    table->free_list = entry->next_free;
-    entry->cap = cap;
-    cap->handle = index | entry->generation << HANDLE_INDEX_BITS;
-    cap->table = table;
-    cap->holder = NULL;
-    table->count++;
-    return OK;
 }
 
 void cap_remove(struct cap *cap)
@@ -127,7 +113,24 @@ void cap_remove(struct cap *cap)
     cap->handle = HANDLE_NONE;
 }
 
+void cap_keep(struct cap *cap)
+{
+    table_entry(cap->table, HANDLE_INDEX(cap->handle))->cap = NULL;
+}
+
+void cap_come_back(struct cap *cap)
+{
+    table_entry(cap->table, HANDLE_INDEX(cap->handle))->cap = cap;
+    *cap->holder = NULL;
+    cap->holder = NULL;
+}
+
 /* ---- the tree ---- */
+
+static bool cap_is_dead(const struct cap *cap)
+{
+    return !cap->object;
+}
 
 static void tree_insert(struct cap *parent, struct cap *child)
 {
@@ -151,29 +154,73 @@ static void tree_unlink(struct cap *cap)
     cap->next = cap->previous = cap->parent = NULL;
 }
 
-static struct cap *cap_alloc(struct object *object, uint32_t rights, struct account *account)
+/* `by`, which is in no tree, takes the place of `cap` among its siblings. Children are not moved. */
+static void tree_replace(struct cap *cap, struct cap *by)
 {
-    if (account_charge(account, sizeof(struct cap)))
+    by->parent = cap->parent;
+    by->next = cap->next;
+    by->previous = cap->previous;
+    if (by->previous)
+        by->previous->next = by;
+    else if (by->parent)
+        by->parent->first_child = by;
+    if (by->next)
+        by->next->previous = by;
+    cap->next = cap->previous = cap->parent = NULL;
+}
+
+static bool has_one_child(const struct cap *cap)
+{
+    return cap->first_child && !cap->first_child->next;
+}
+
+/* What was made through it goes to `heir`; without one, each stays until its own end. */
+static void uses_hand_over(struct cap *cap, struct cap *heir)
+{
+    if (list_empty(&cap->uses))
+        return;
+    if (heir)
+        list_splice_back(&heir->uses, &cap->uses);
+    else
+        list_remove(&cap->uses); /* they stay linked with each other */
+}
+
+static void node_free(struct cap *cap)
+{
+    tree_unlink(cap);
+    slab_free(cap);
+}
+
+/* A dead node with one child left: that takes its place. */
+static void tree_compact(struct cap *cap)
+{
+    if (!cap || !cap_is_dead(cap) || !has_one_child(cap))
+        return;
+    struct cap *child = cap->first_child;
+    uses_hand_over(cap, cap->parent);
+    tree_replace(cap, child);
+    slab_free(cap);
+}
+
+/* ---- making ---- */
+
+static struct cap *cap_alloc(struct object *object, uint32_t rights, struct account *account, status_t *status)
+{
+    struct cap *cap = slab_alloc(account, SLAB_CLASS(struct cap), status);
+    if (!cap)
         return NULL;
-    struct cap *cap = slab_alloc(&cap_cache);
-    if (!cap) {
-        account_release(account, sizeof(struct cap));
-        return NULL;
-    }
-    cap->id = ++cap_last_id;
-    cap->object = object;
-    cap->rights = rights;
-    cap->account = account;
-    account_ref(account);
+    *cap = (struct cap){.object = object, .rights = rights, .id = ++cap_last_id};
+    list_init(&cap->uses);
     object_ref(object);
     object->capabilities++;
     cap_total++;
     return cap;
 }
 
-struct cap *cap_create(struct object *object, uint32_t rights, struct account *account)
+struct cap *cap_create(struct object *object, uint32_t rights, struct account *account, status_t *status)
 {
-    return cap_alloc(object, rights, account);
+    *status = OK;
+    return cap_alloc(object, rights, account, status);
 }
 
 uint64_t cap_badge(const struct cap *cap)
@@ -181,6 +228,16 @@ uint64_t cap_badge(const struct cap *cap)
     if (cap->object->type != OBJECT_CHANNEL)
         return cap->badge;
     return cap->sender ? cap->sender->badge : 0;
+}
+
+/* Dead nodes have two children or more, but a chain of them may still be long: after some the answer is that of the last
+ * one seen, which is no live capability's. */
+uint64_t cap_parent_id(const struct cap *cap)
+{
+    const struct cap *parent = cap->parent;
+    for (unsigned i = 0; parent && cap_is_dead(parent) && i < 64; i++)
+        parent = parent->parent;
+    return parent ? parent->id : 0;
 }
 
 /* The badge of a signal is a mask that can only shrink; every other badge is set once. */
@@ -197,105 +254,188 @@ static status_t derive_badge(const struct cap *source, uint64_t badge, uint64_t 
 
 status_t cap_derive(struct cap *source, uint32_t rights, uint64_t badge, struct account *account, struct cap **child)
 {
-    rights &= source->rights;
-    if (source->object->type == OBJECT_CHANNEL)
-        rights &= ~RIGHT_CHANNEL_RECV;
+    bool channel = source->object->type == OBJECT_CHANNEL;
     status_t status = derive_badge(source, badge, &badge);
     if (status)
         return status;
-    struct cap *cap = cap_alloc(source->object, rights, account);
+    rights &= source->rights & ~(channel ? RIGHT_CHANNEL_RECV : 0);
+    struct cap *cap = cap_alloc(source->object, rights, account, &status);
     if (!cap)
-        return account->limit_bytes - account->used_bytes < sizeof(struct cap) ? ERR_QUOTA : ERR_NO_MEMORY;
-    cap->badge = source->object->type == OBJECT_CHANNEL ? 0 : badge;
-    tree_insert(source, cap);
-    if (source->object->type == OBJECT_CHANNEL)
-        status = sender_attach(cap, source->sender, (uint32_t)badge, account);
-    if (status) {
-        uint32_t budget = 1;
-        cap_delete(cap, &budget);
         return status;
+    tree_insert(source, cap);
+    if (channel)
+        status = sender_attach(cap, source->sender, (uint32_t)badge, account);
+    else
+        cap->badge = badge;
+    if (status)
+        cap_close(cap);
+    else
+        *child = cap;
+    return status;
+}
+
+/* ---- moving ---- */
+
+static void moved_from(struct cap *old, struct cap *new)
+{
+    *new = *old;
+    list_init(&new->uses);
+    new->first_child = NULL;
+    uses_hand_over(old, new);
+    tree_replace(old, new);
+    if (new->holder)
+        *new->holder = new;
+    if (new->object->type == OBJECT_CHANNEL && (new->rights &RIGHT_CHANNEL_RECV))
+        ((struct channel *)new->object)->receive_right = new;
+}
+
+/* Another account pays from now on, so a new node takes its place. The old one, dead, holds the children together if it
+ * has several; an only child goes under the new one. */
+static struct cap *cap_rehome(struct cap *old, struct account *account, status_t *status)
+{
+    struct cap *new = slab_alloc(account, SLAB_CLASS(struct cap), status);
+    if (!new)
+        return NULL;
+    moved_from(old, new);
+    if (!old->first_child) {
+        slab_free(old);
+        return new;
     }
-    *child = cap;
+    old->object = NULL;
+    old->table = NULL;
+    old->holder = NULL;
+    old->handle = HANDLE_NONE;
+    old->id = 0;
+    tree_insert(new, old);
+    tree_compact(old);
+    return new;
+}
+
+status_t cap_install(struct cap_table *table, struct cap **cap)
+{
+    status_t status = cap_table_reserve(table);
+    struct cap *here = *cap;
+    if (!status && slab_account(here) != table->account)
+        here = cap_rehome(here, table->account, &status);
+    if (status)
+        return status;
+    cap_remove(here);
+    if (here->holder)
+        *here->holder = NULL;
+    table_place(table, here);
+    *cap = here;
     return OK;
 }
 
-static void cap_end(struct cap *cap, bool revoked);
+/* ---- ending ---- */
 
-/* A revoke has begun to end it, and was not called again to go on. */
-static bool cap_is_half_ended(const struct cap *cap)
+void cap_use(struct cap *cap, struct use *use, enum use_type type)
 {
-    return !cap->table && !cap->holder;
+    use->cap_id = cap->id;
+    use->type = type;
+    list_push_front(&cap->uses, &use->link);
 }
 
-/* Children go to the grandparent one by one. A root's children become roots. One that was half ended ends here, its own
- * children first. */
-static bool cap_orphan_children(struct cap *cap, uint32_t *budget)
+/* From now on it is a dead node. The object's own end is left to the caller (object_unnamed), for when the tree is whole:
+ * other capabilities may end with it. */
+static struct object *cap_kill(struct cap *cap)
 {
-    for (struct cap *child = cap->first_child; child; child = cap->first_child) {
+    struct object *object = cap->object;
+    if (cap_released[object->type])
+        cap_released[object->type](cap);
+    cap_remove(cap);
+    if (cap->holder)
+        *cap->holder = NULL;
+    cap->holder = NULL;
+    cap->object = NULL;
+    cap_total--;
+    return object;
+}
+
+static void object_unnamed(struct object *object)
+{
+    if (--object->capabilities == 0 && object_classes[object->type].unnamed)
+        object_classes[object->type].unnamed(object);
+    object_unref(object);
+}
+
+void cap_close(struct cap *cap)
+{
+    struct object *object = cap_kill(cap);
+    struct cap *parent = cap->parent;
+    if (cap->first_child) {
+        tree_compact(cap);
+    } else {
+        uses_hand_over(cap, parent);
+        node_free(cap);
+        tree_compact(parent);
+    }
+    object_unnamed(object);
+}
+
+/* Moves the children of a dead node to its parent. False: the budget is used up; then two or more are left, or none. */
+static bool children_move_up(struct cap *node, uint32_t *budget)
+{
+    struct cap *parent = node->parent;
+    for (struct cap *child = node->first_child; child; child = node->first_child) {
         if (!*budget)
             return false;
         (*budget)--;
-        struct cap *parent = cap->parent;
-        if (cap_is_half_ended(child)) {
-            if (!child->first_child) {
-                cap_end(child, true);
-                continue;
-            }
-            child = child->first_child;
-            parent = cap;
-        }
         tree_unlink(child);
         tree_insert(parent, child);
     }
     return true;
 }
 
-static void cap_end(struct cap *cap, bool revoked)
+/* One child of `cap` ends; its own children become children of `cap`, where the loop in cap_revoke finds them next: every
+ * descendant is moved at most once, so the work is linear and needs neither a stack nor a walk. */
+static bool revoke_step(struct cap *cap, struct cap *child, uint32_t *budget, uint32_t *removed)
 {
-    cap_released_hook(cap, revoked);
-    cap_remove(cap);
-    tree_unlink(cap);
-    if (cap->holder)
-        *cap->holder = NULL;
-    struct object *object = cap->object;
-    account_release(cap->account, sizeof(struct cap));
-    account_unref(cap->account);
-    slab_free(&cap_cache, cap);
-    cap_total--;
-    if (--object->capabilities == 0 && object_classes[object->type].unnamed)
-        object_classes[object->type].unnamed(object);
-    object_unref(object);
+    struct object *object = NULL;
+    if (!cap_is_dead(child)) {
+        object = cap_kill(child);
+        (*removed)++;
+    }
+    uses_hand_over(child, cap);
+    bool done = children_move_up(child, budget);
+    if (done)
+        node_free(child);
+    else
+        tree_compact(child);
+    if (object)
+        object_unnamed(object);
+    return done;
 }
 
-bool cap_delete(struct cap *cap, uint32_t *budget)
+/* Inherited ones lie behind its own. */
+static bool uses_end(struct cap *cap, bool inherited_only, uint32_t *budget)
 {
-    if (!cap_orphan_children(cap, budget))
-        return false;
-    cap_end(cap, false);
+    while (!list_empty(&cap->uses)) {
+        struct use *use = LIST_OWNER(cap->uses.previous, struct use, link);
+        if (inherited_only && use->cap_id == cap->id)
+            return true;
+        if (!*budget)
+            return false;
+        (*budget)--;
+        if (!use_ends[use->type](use, budget))
+            return false;
+    }
     return true;
 }
 
-bool cap_delete_revoked(struct cap *cap, uint32_t *budget)
+bool cap_end_uses(struct cap *cap, uint32_t *budget)
 {
-    cap_remove(cap); /* dead from the first step on */
-    if (!cap_orphan_children(cap, budget))
-        return false;
-    cap_end(cap, true);
-    return true;
+    return uses_end(cap, false, budget);
 }
 
-/* Deleting a child hands its own children to `cap`, where the loop finds them next: every descendant is moved at most
- * once, so the work is linear and needs neither a stack nor a walk. */
-bool cap_revoke_descendants(struct cap *cap, uint32_t *budget, uint32_t *removed)
+bool cap_revoke(struct cap *cap, uint32_t *budget, uint32_t *removed)
 {
     for (struct cap *child = cap->first_child; child; child = cap->first_child) {
         if (!*budget)
             return false;
         (*budget)--;
-        if (!cap_delete_revoked(child, budget))
+        if (!revoke_step(cap, child, budget, removed))
             return false;
-        (*removed)++;
     }
-    cap_revoked_hook(cap);
-    return true;
+    return uses_end(cap, true, budget);
 }

@@ -1,34 +1,40 @@
 /* Capabilities: a task's table of handles, and the tree that tells what was derived from what.
  *
- * A handle's table entry points to a struct cap, so a capability moves from task to task without moving in memory, and
- * its place in the tree stays. Closing a capability hands its children to its parent; revoking removes all descendants.
+ * A handle's table entry points to a struct cap, a node of the tree. Closing a capability takes constant time: without a
+ * child it is freed, its only child takes its place, and with more it stays as a dead node, which holds the tree together
+ * until one child is left. So a dead node always has two children or more, and ending one capability ends at most one
+ * dead node. Revoking takes the descendants one by one. tests/model/revoke.pml is a model of it all.
  * Rules
- *  - Kernel lock held. Nothing here recurses; work that grows with the tree stops when its budget is used up and goes
- *    on where it stopped when called again.
- *  - Rights of a live capability never change. */
+ *  - Kernel lock held. Nothing here recurses; work that grows with the tree stops when its budget is used up, leaves a
+ *    whole tree, and goes on when called again.
+ *  - Rights of a live capability never change.
+ *  - A capability lies in a table, or in a message, or with the kernel; or it is dead. */
 #pragma once
 #include "kernel/cap/object.h"
+#include "kernel/cap/use.h"
 
 struct task;
 struct sender;
 
 struct cap {
-    struct object *object;
+    struct object *object; /* NULL: a dead node */
     uint32_t rights;
-    handle_t handle; /* in owner's table; HANDLE_NONE while it lies in a message */
+    handle_t handle; /* in table; HANDLE_NONE while in none */
     union {
         struct sender *sender; /* channel: badge and credit, shared by all copies */
         uint64_t badge;        /* signal: mask of bits (0: all); else what mint said */
     };
     struct cap *parent, *first_child, *next, *previous; /* derivation tree; siblings in a list without order */
-    struct cap_table *table;                            /* NULL while it lies in a message */
-    struct cap **holder;                                /* where it lies meanwhile: cleared when it ends there */
-    struct account *account;                            /* who pays for it */
-    uint64_t id;                                        /* unique since boot */
+    struct cap_table *table;
+    struct cap **holder; /* where it lies instead: cleared when it ends there. With a table too: a call keeps its handle
+                            in case it comes back */
+    uint64_t id;         /* unique since boot; stays when it moves */
+    struct link uses;    /* struct use: its own in front, inherited ones behind */
 };
+_Static_assert(sizeof(struct cap) == 96, "42 to a page: kernel/memory/slab.h");
 
 struct cap_entry {
-    struct cap *cap;     /* NULL: free */
+    struct cap *cap;     /* NULL: free, or kept for one that is on its way */
     uint32_t generation; /* 12 bits, goes up at each reuse; never 0 */
     uint32_t next_free;  /* index + 1, while free */
 };
@@ -37,7 +43,9 @@ struct cap_entry {
 
 struct cap_table {
     struct cap_entry **pages; /* one frame of pointers to frames of entries */
-    uint32_t page_count, free_list /* index + 1 */, count, reserved;
+    uint32_t page_count, count;
+    uint32_t free_first, free_last; /* index + 1; first in, first out, so that an old handle stays wrong for long */
+    uint32_t cleared;               /* cap_table_clear() has come so far */
     struct account *account;
     struct task *task;
 };
@@ -73,29 +81,36 @@ static inline status_t cap_check(const struct cap_table *table, handle_t handle,
     return OK;
 }
 
-/* First capability of an object (takes over no reference: adds one). NULL when quota or memory is used up. */
-struct cap *cap_create(struct object *object, uint32_t rights, struct account *account);
+/* First capability of an object (takes over no reference: adds one). NULL with *status telling why. */
+struct cap *cap_create(struct object *object, uint32_t rights, struct account *account, status_t *status);
 /* A child with fewer rights, in no table yet. The caller has checked MINT, unless the kernel keeps the child itself.
  * ERR_NO_RIGHT: the badge is set already (a signal's mask would grow). */
 status_t MUST_CHECK cap_derive(struct cap *source, uint32_t rights, uint64_t badge, struct account *account,
                                struct cap **child);
-/* Puts a capability without a table into one: it is charged to the table's account from now on. */
-status_t MUST_CHECK cap_install(struct cap_table *table, struct cap *cap);
-/* Room for one more without a chance to fail afterwards. */
+/* Room for one more entry. */
 status_t MUST_CHECK cap_table_reserve(struct cap_table *table);
+/* Puts a capability into a table, out of where it lay before. The table's account pays from now on, so that the struct
+ * may be another one then: *cap. On an error nothing changed. */
+status_t MUST_CHECK cap_install(struct cap_table *table, struct cap **cap);
 /* Takes it out of its table (its handle is dead); the capability lives on. */
 void cap_remove(struct cap *cap);
-/* Ends it: its children go to its parent, the object loses a reference. True when done; false: budget used up (the
- * handle is dead already, call again). */
-bool cap_delete(struct cap *cap, uint32_t *budget);
-bool cap_delete_revoked(struct cap *cap, uint32_t *budget); /* the same, and what was mapped through it goes too */
-/* Ends every descendant. True when none is left. *removed counts them. */
-bool cap_revoke_descendants(struct cap *cap, uint32_t *budget, uint32_t *removed);
+/* Takes it out of its table but keeps the handle for it until it is installed elsewhere, ends, or comes back. */
+void cap_keep(struct cap *cap);
+void cap_come_back(struct cap *cap);
+static inline bool cap_is_kept(const struct cap *cap)
+{
+    return cap->table && cap->holder;
+}
+/* Ends it. Descendants go on under its parent. */
+void cap_close(struct cap *cap);
+/* Ends every descendant, and what was made through them. True when none is left. *removed counts them. */
+bool cap_revoke(struct cap *cap, uint32_t *budget, uint32_t *removed);
+/* What was made through the capability itself ends. True when nothing is left. */
+bool cap_end_uses(struct cap *cap, uint32_t *budget);
+void cap_use(struct cap *cap, struct use *use, enum use_type type); /* lists something new with it */
 uint64_t cap_badge(const struct cap *cap);
+uint64_t cap_parent_id(const struct cap *cap); /* of the nearest ancestor that is not dead; 0: there is none */
 extern uint64_t cap_total;
 
-/* What else ends with a capability (mappings, senders, the receive right); one row a type, in object_types.c. A closed
- * one hands its mappings to its parent, as it does its children; a revoked one takes them with it. */
-void cap_released_hook(struct cap *cap, bool revoked);
-/* After its last descendant: what those left to it when they were closed. */
-void cap_revoked_hook(struct cap *cap);
+/* What else ends with a capability of a type (senders, the receive right); in object_types.c. */
+extern void (*const cap_released[OBJECT_TYPE_COUNT])(struct cap *cap);

@@ -29,8 +29,8 @@ struct syscall_result sys_cap_close(uint64_t handle)
     if (status)
         return syscall_status(status);
     TRACE2(CAP, CapClose, TRACE_WORD(task_id(task), handle), TRACE_WORD(cap->object->id, cap->object->type));
-    uint32_t budget = REVOKE_BUDGET;
-    return syscall_status(cap_delete(cap, &budget) ? OK : ERR_RESTARTED);
+    cap_close(cap);
+    return syscall_status(OK);
 }
 
 struct syscall_result sys_cap_revoke(uint64_t handle)
@@ -41,7 +41,7 @@ struct syscall_result sys_cap_revoke(uint64_t handle)
     if (status)
         return syscall_status(status);
     uint32_t budget = REVOKE_BUDGET, removed = 0;
-    bool done = cap_revoke_descendants(cap, &budget, &removed);
+    bool done = cap_revoke(cap, &budget, &removed);
     TRACE2(CAP, CapRevoke, TRACE_WORD(task_id(task), handle), TRACE_WORD(cap->object->id, removed));
     return syscall_status(done ? OK : ERR_RESTARTED);
 }
@@ -52,7 +52,7 @@ void cap_describe(const struct cap *cap, struct cap_info *info)
     for (const struct cap *child = cap->first_child; child && children < 1000; child = child->next)
         children++;
     *info = (struct cap_info){.id = cap->id,
-                              .parent_id = cap->parent ? cap->parent->id : 0,
+                              .parent_id = cap_parent_id(cap),
                               .object_id = cap->object->id,
                               .badge = cap_badge(cap),
                               .handle = cap->handle,
@@ -84,9 +84,9 @@ struct syscall_result sys_task_revoke(uint64_t task_handle, uint64_t handle)
     if (status)
         return syscall_status(status);
     uint32_t budget = REVOKE_BUDGET, removed = 0;
-    bool done = cap_revoke_descendants(cap, &budget, &removed);
+    bool done = cap_revoke(cap, &budget, &removed) && cap_end_uses(cap, &budget);
     TRACE2(CAP, CapRevoke, TRACE_WORD(task_id(task), handle), TRACE_WORD(cap->object->id, removed + done));
     if (done)
-        done = cap_delete_revoked(cap, &budget);
+        cap_close(cap);
     return syscall_status(done ? OK : ERR_RESTARTED);
 }

@@ -1,61 +1,41 @@
-/* What each object type is made of and how it ends: one row a type. */
+/* What each object type is made of and how it ends: one row a type. And how each kind of use ends. */
 #include "kernel/cap/cap.h"
 #include "kernel/ipc/channel.h"
 #include "kernel/irq/device.h"
 #include "kernel/memory/memory_object.h"
-#include "kernel/memory/slab.h"
 #include "kernel/sched/task.h"
 
-/* Types without state of their own: trace, power, root. */
-static struct slab_cache plain_cache = SLAB_CACHE("object", struct object);
+/* trace, power, root: without state of their own */
+#define PLAIN                          \
+    {                                  \
+        .bytes = sizeof(struct object) \
+    }
 
 const struct object_class object_classes[OBJECT_TYPE_COUNT] = {
-    [OBJECT_TASK] = {.cache = &task_object_cache, .unnamed = task_unnamed},
-    [OBJECT_MEMORY] = {.cache = &memory_cache, .destroy = memory_destroy},
-    [OBJECT_CHANNEL] = {.cache = &channel_cache, .destroy = channel_destroy},
-    [OBJECT_SIGNAL] = {.cache = &signal_cache, .destroy = signal_destroy},
-    [OBJECT_IRQ] = {.cache = &irq_cache, .destroy = irq_destroy, .unnamed = irq_unnamed},
-    [OBJECT_IOPORT] = {.cache = &ioport_cache},
-    [OBJECT_DMA] = {.cache = &dma_cache, .unnamed = dma_unpin_all},
-    [OBJECT_TRACE] = {.cache = &plain_cache},
-    [OBJECT_POWER] = {.cache = &plain_cache},
-    [OBJECT_ROOT] = {.cache = &plain_cache},
+    [OBJECT_TASK] = {.bytes = sizeof(struct task_object), .unnamed = task_unnamed},
+    [OBJECT_MEMORY] = {.bytes = sizeof(struct memory), .destroy = memory_destroy},
+    [OBJECT_CHANNEL] = {.bytes = sizeof(struct channel), .destroy = channel_destroy},
+    [OBJECT_SIGNAL] = {.bytes = sizeof(struct signal)}, /* a bound one is referenced by its channel */
+    [OBJECT_IRQ] = {.bytes = sizeof(struct irq), .destroy = irq_destroy, .unnamed = irq_unnamed},
+    [OBJECT_IOPORT] = {.bytes = sizeof(struct ioport)},
+    [OBJECT_DMA] = {.bytes = sizeof(struct dma), .unnamed = dma_unnamed},
+    [OBJECT_TRACE] = PLAIN,
+    [OBJECT_POWER] = PLAIN,
+    [OBJECT_ROOT] = PLAIN,
 };
 
-static void channel_cap_released(struct cap *cap, bool revoked)
+static void channel_cap_released(struct cap *cap)
 {
-    (void)revoked;
     if (cap->rights & RIGHT_CHANNEL_RECV)
         channel_close((struct channel *)cap->object);
     sender_detach(cap);
 }
 
-static void (*const released[OBJECT_TYPE_COUNT])(struct cap *cap, bool revoked) = {
+void (*const cap_released[OBJECT_TYPE_COUNT])(struct cap *cap) = {
     [OBJECT_CHANNEL] = channel_cap_released,
-    [OBJECT_MEMORY] = mappings_of_cap_end,
 };
 
-void cap_released_hook(struct cap *cap, bool revoked)
-{
-    if (released[cap->object->type])
-        released[cap->object->type](cap, revoked);
-}
-
-/* A dma capability's pins are made through its children, whose device has been stopped: they end here, also when the
- * child itself went with its driver. */
-static void dma_revoked(struct cap *cap)
-{
-    if (cap->rights & RIGHT_DMA_PIN)
-        dma_unpin_all(cap->object);
-}
-
-static void (*const revoked[OBJECT_TYPE_COUNT])(struct cap *cap) = {
-    [OBJECT_DMA] = dma_revoked,
-    [OBJECT_MEMORY] = mappings_of_cap_revoked,
+bool (*const use_ends[USE_TYPE_COUNT])(struct use *use, uint32_t *budget) = {
+    [USE_MAPPING] = mapping_use_ends,    [USE_IRQ] = irq_use_ends,         [USE_IRQ_SIGNAL] = irq_signal_use_ends,
+    [USE_SIGNAL_BIND] = signal_use_ends, [USE_PIN_DMA] = pin_dma_use_ends, [USE_PIN_MEMORY] = pin_memory_use_ends,
 };
-
-void cap_revoked_hook(struct cap *cap)
-{
-    if (revoked[cap->object->type])
-        revoked[cap->object->type](cap);
-}

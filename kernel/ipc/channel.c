@@ -5,10 +5,6 @@
 #include "kernel/trace/trace.h"
 #include "kernel/x86/cpu.h"
 
-struct slab_cache channel_cache = SLAB_CACHE("channel", struct channel);
-struct slab_cache signal_cache = SLAB_CACHE("signal", struct signal);
-static struct slab_cache sender_cache = SLAB_CACHE("sender", struct sender);
-
 /* ---- channels ---- */
 
 static status_t channel_slots_create(struct channel *channel, uint32_t slots)
@@ -18,12 +14,13 @@ static status_t channel_slots_create(struct channel *channel, uint32_t slots)
         order++;
     if (order > FRAME_ORDER_MAX)
         return ERR_INVALID;
-    status_t status = account_charge(channel->object.account, PAGE_SIZE << order);
+    struct account *account = object_account(&channel->object);
+    status_t status = account_charge(account, PAGE_SIZE << order);
     if (status)
         return status;
     uint64_t frames = frame_alloc_zeroed(order, 0);
     if (!frames) {
-        account_release(channel->object.account, PAGE_SIZE << order);
+        account_release(account, PAGE_SIZE << order);
         return ERR_NO_MEMORY;
     }
     channel->slots = phys_to_virt(frames);
@@ -46,6 +43,7 @@ status_t channel_new(struct account *account, uint32_t slots, uint32_t default_c
     list_init(&channel->queue);
     list_init(&channel->notes);
     list_init(&channel->exits);
+    list_init(&channel->drain.link);
     channel->default_credit = default_credit;
     status = channel_slots_create(channel, slots);
     if (status)
@@ -73,12 +71,17 @@ void channel_wake_receiver(struct channel *channel)
 
 void slot_drop_caps(struct slot *slot)
 {
-    for (unsigned i = 0; i < MSG_CAPS_MAX; i++) {
-        uint32_t budget = UINT32_MAX;
+    for (unsigned i = 0; i < MSG_CAPS_MAX; i++)
         if (slot->caps[i])
-            cap_delete(slot->caps[i], &budget);
-        slot->caps[i] = NULL;
-    }
+            cap_close(slot->caps[i]); /* clears it */
+}
+
+void slot_return_caps(struct slot *slot)
+{
+    for (unsigned i = 0; i < MSG_CAPS_MAX; i++)
+        if (slot->caps[i] && cap_is_kept(slot->caps[i]))
+            cap_come_back(slot->caps[i]);
+    slot_drop_caps(slot);
 }
 
 void channel_slot_return(struct channel *channel, struct slot *slot)
@@ -92,43 +95,79 @@ void channel_slot_return(struct channel *channel, struct slot *slot)
     channel->free_count++;
 }
 
-/* The receive right is gone. Who waits on us learns it now; what was queued is dropped. */
+/* ---- the end of a channel ---- */
+
+/* A waiting caller takes its capabilities back itself (call_finish). */
+static void queued_drop(struct channel *channel)
+{
+    struct slot *slot = queue_pop(channel);
+    if (slot->caller) {
+        task_wake(slot->caller, ERR_PEER_DIED);
+        return;
+    }
+    slot_drop_caps(slot);
+    channel_slot_return(channel, slot);
+}
+
+static void note_drop(struct channel *channel)
+{
+    sender_free(LIST_OWNER(list_pop_front(&channel->notes), struct sender, closed));
+}
+
+static void exit_drop(struct channel *channel)
+{
+    task_report_dropped(list_pop_front(&channel->exits));
+}
+
+static bool drain_list(struct channel *channel, const struct link *list, void (*drop)(struct channel *),
+                       uint32_t *budget)
+{
+    for (; !list_empty(list); drop(channel)) {
+        if (!*budget)
+            return false;
+        (*budget)--;
+    }
+    return true;
+}
+
+static bool channel_drain(struct chore *chore, uint32_t *budget)
+{
+    struct channel *channel = LIST_OWNER(chore, struct channel, drain);
+    bool done = drain_list(channel, &channel->queue, queued_drop, budget) &&
+                drain_list(channel, &channel->notes, note_drop, budget) &&
+                drain_list(channel, &channel->exits, exit_drop, budget);
+    if (done)
+        object_unref(&channel->object);
+    return done;
+}
+
+/* The receive right is gone. Nothing is delivered from now on; who waits on us learns it, and what was queued is dropped,
+ * step by step. */
 void channel_close(struct channel *channel)
 {
-    if (channel->closed)
-        return;
     channel->closed = true;
-    object_ref(&channel->object); /* dropping capabilities below may end other objects, and us */
+    channel->receive_right = NULL;
     if (channel->receiver) {
         struct task *receiver = channel->receiver;
         channel->receiver = NULL;
         task_wake(receiver, ERR_PEER_DIED);
     }
-    while (!list_empty(&channel->queue)) {
-        struct slot *slot = queue_pop(channel);
-        slot_drop_caps(slot);
-        if (slot->caller)
-            task_wake(slot->caller, ERR_PEER_DIED);
-        else
-            channel_slot_return(channel, slot);
-    }
-    while (!list_empty(&channel->notes))
-        sender_free(LIST_OWNER(list_pop_front(&channel->notes), struct sender, closed));
-    while (!list_empty(&channel->exits))
-        task_report_dropped(list_pop_front(&channel->exits));
     if (channel->signal)
         signal_unbind(channel->signal);
-    object_unref(&channel->object);
+    if (list_empty(&channel->queue) && list_empty(&channel->notes) && list_empty(&channel->exits))
+        return;
+    object_ref(&channel->object);
+    chore_add(&channel->drain, channel_drain, task_this()->priority);
 }
 
-void channel_destroy(struct object *object)
+bool channel_destroy(struct object *object)
 {
     struct channel *channel = (struct channel *)object;
-    channel_close(channel);
     if (!channel->slots)
-        return;
+        return true;
     frame_free(virt_to_phys(channel->slots), channel->slot_order);
-    account_release(object->account, PAGE_SIZE << channel->slot_order);
+    account_release(object_account(object), PAGE_SIZE << channel->slot_order);
+    return true;
 }
 
 /* ---- senders ---- */
@@ -141,18 +180,12 @@ status_t sender_attach(struct cap *cap, struct sender *source, uint32_t badge, s
         cap->sender = source;
         return OK;
     }
-    status_t status = account_charge(account, sizeof(struct sender));
-    if (status)
+    status_t status = OK;
+    struct sender *sender = slab_alloc(account, SLAB_CLASS(struct sender), &status);
+    if (!sender)
         return status;
-    struct sender *sender = slab_alloc(&sender_cache);
-    if (!sender) {
-        account_release(account, sizeof(struct sender));
-        return ERR_NO_MEMORY;
-    }
-    *sender = (struct sender){
-        .channel = channel, .account = account, .badge = badge, .capabilities = 1, .credit = channel->default_credit};
+    *sender = (struct sender){.channel = channel, .badge = badge, .capabilities = 1, .credit = channel->default_credit};
     list_init(&sender->closed);
-    account_ref(account);
     object_ref(&channel->object);
     cap->sender = sender;
     return OK;
@@ -161,9 +194,7 @@ status_t sender_attach(struct cap *cap, struct sender *source, uint32_t badge, s
 void sender_free(struct sender *sender)
 {
     struct channel *channel = sender->channel;
-    account_release(sender->account, sizeof(struct sender));
-    account_unref(sender->account);
-    slab_free(&sender_cache, sender);
+    slab_free(sender);
     object_unref(&channel->object);
 }
 
@@ -210,12 +241,16 @@ void signal_unbind(struct signal *signal)
     struct channel *channel = signal->channel;
     if (!channel)
         return;
+    use_remove(&signal->bound);
     signal->channel = NULL;
     channel->signal = NULL;
     object_unref(&signal->object);
 }
 
-void signal_destroy(struct object *object)
+/* What it was bound through was revoked. */
+bool signal_use_ends(struct use *use, uint32_t *budget)
 {
-    (void)object; /* a bound signal is referenced by its channel, so an ending one is unbound */
+    (void)budget;
+    signal_unbind(LIST_OWNER(use, struct signal, bound));
+    return true;
 }

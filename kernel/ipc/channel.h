@@ -10,6 +10,7 @@
 #pragma once
 #include "kernel/cap/cap.h"
 #include "kernel/list.h"
+#include "kernel/sched/chore.h"
 #include <abi/message.h>
 
 struct channel;
@@ -17,8 +18,7 @@ struct signal;
 
 /* One badge's view of a channel; shared by all capabilities that carry the badge. */
 struct sender {
-    struct channel *channel; /* referenced */
-    struct account *account;
+    struct channel *channel;      /* referenced */
     uint32_t badge, capabilities; /* 0 capabilities: `closed` waits for delivery */
     uint32_t credit, used;        /* one-way messages it may have queued, and has */
     struct link closed;           /* in channel->notes once no capability is left */
@@ -30,12 +30,15 @@ struct slot {
     struct task *caller;   /* whose slot this is, from its birth on; NULL, always, in a channel's own slots */
     struct cap *caps[MSG_CAPS_MAX];
     struct msg message;
+    uint32_t from_task; /* id, for the trace */
+    uint32_t reserved;
 };
 
 struct channel {
     struct object object;
-    struct task *receiver; /* waits in recv; then there is no news */
-    uint32_t news;         /* NEWS_ bits: what recv would find; set by who adds, renewed by who takes */
+    struct task *receiver;     /* waits in recv; then there is no news */
+    struct cap *receive_right; /* NULL once closed */
+    uint32_t news;             /* NEWS_ bits: what recv would find; set by who adds, renewed by who takes */
     bool closed;
     struct link queue; /* slots; only a call's slot has a true `previous`, for only it may leave from the middle */
     struct link notes, exits; /* senders that ended; tasks to report (faulted or dead) */
@@ -45,12 +48,14 @@ struct channel {
     uint32_t free_count;
     struct slot *slots; /* slot_count of them, in frames of order slot_order */
     uint32_t slot_count, slot_order;
+    struct chore drain; /* what was queued ends after the close, in steps */
 };
 
 struct signal {
     struct object object;
     uint64_t word;
     struct channel *channel; /* not referenced: the channel unbinds when it ends */
+    struct use bound;        /* while channel is there */
 };
 
 /* ---- the queue ---- */
@@ -81,6 +86,7 @@ enum { NEWS_MESSAGES = 1, NEWS_NOTES = 2, NEWS_EXITS = 4, NEWS_SIGNAL = 8 };
 void channel_news_renew(struct channel *channel);
 void channel_wake_receiver(struct channel *channel);
 void slot_drop_caps(struct slot *slot);
+void slot_return_caps(struct slot *slot); /* what a call moved goes back to where it was; the rest ends */
 void channel_slot_return(struct channel *channel, struct slot *slot);
 
 /* Gives a capability that was just derived or created its sender: a new one for a new badge, else the shared one. */
@@ -93,6 +99,5 @@ void signal_raise_bits(struct signal *signal, uint64_t bits);
 void signal_unbind(struct signal *signal);
 
 /* object_classes rows */
-void channel_destroy(struct object *object);
-void signal_destroy(struct object *object);
-extern struct slab_cache channel_cache, signal_cache;
+bool channel_destroy(struct object *object);
+bool signal_use_ends(struct use *use, uint32_t *budget);

@@ -25,7 +25,7 @@ void call_finish(struct task *task)
     (void)sched_deadline_take(task);
     if (!status)
         status = slot_deliver(&task->slot, task, user);
-    slot_drop_caps(&task->slot);
+    slot_return_caps(&task->slot);
     task->context.rax = (uint64_t)(int64_t)status;
     task->context.rdx = 0;
 }
@@ -40,6 +40,8 @@ struct syscall_result channel_call_slow(uint64_t handle, uint64_t message, uint6
     struct channel *channel = (struct channel *)cap->object;
     if (channel->closed)
         return syscall_status(ERR_PEER_DIED);
+    if (channel->receive_right->table == &task->table)
+        return syscall_status(ERR_BAD_STATE); /* it would wait for itself */
     if (deadline_ns != DEADLINE_NEVER && deadline_ns <= clock_ns())
         return syscall_status(ERR_TIMED_OUT);
     status = slot_fill(&task->slot, task, (const struct msg *)message);
@@ -346,14 +348,16 @@ struct syscall_result sys_channel_create(uint64_t slots, uint64_t credit)
         status = channel_new(task->account, (uint32_t)slots, (uint32_t)credit, &channel);
     if (status)
         return syscall_status(status);
-    struct cap *cap = cap_create(&channel->object, RIGHTS_ALL, task->account);
-    if (cap && sender_attach(cap, NULL, 0, task->account)) {
-        uint32_t budget = 1;
-        cap_delete(cap, &budget);
-        cap = NULL;
-    }
+    struct cap *cap = cap_create(&channel->object, RIGHTS_ALL, task->account, &status);
     object_unref(&channel->object); /* the capability's reference stays */
-    return cap ? syscall_installed(task, cap) : syscall_status(ERR_QUOTA);
+    if (!cap)
+        return syscall_status(status);
+    channel->receive_right = cap;
+    status = sender_attach(cap, NULL, 0, task->account);
+    if (!status)
+        return syscall_installed(task, cap);
+    cap_close(cap);
+    return syscall_status(status);
 }
 
 struct syscall_result sys_signal_create(void)
@@ -399,6 +403,7 @@ struct syscall_result sys_signal_bind(uint64_t handle, uint64_t channel_handle)
     signal->channel = channel;
     channel->signal = signal;
     object_ref(&signal->object);
+    cap_use(cap, &signal->bound, USE_SIGNAL_BIND);
     channel_news_renew(channel); /* bits that were raised before */
     return syscall_status(OK);
 }

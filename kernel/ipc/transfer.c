@@ -29,6 +29,15 @@ static void cap_hold(struct slot *slot, unsigned i, struct cap *cap)
     cap->holder = &slot->caps[i];
 }
 
+/* A call that comes to nothing gives back what it moved, under the same handle. */
+static void caps_move(struct slot *slot, struct task *from, struct cap *cap)
+{
+    if (slot->caller == from)
+        cap_keep(cap);
+    else
+        cap_remove(cap);
+}
+
 /* Copies first, for they can fail; moves cannot. */
 static status_t caps_take(struct slot *slot, struct task *from)
 {
@@ -50,7 +59,7 @@ static status_t caps_take(struct slot *slot, struct task *from)
     for (unsigned i = 0; i < head->cap_count; i++) {
         if (head->kind & MSG_CAP_COPY(i))
             continue;
-        cap_remove(caps[i]);
+        caps_move(slot, from, caps[i]);
         cap_hold(slot, i, caps[i]);
     }
     return OK;
@@ -61,6 +70,7 @@ status_t slot_fill(struct slot *slot, struct task *from, const struct msg *user)
     status_t status = msg_copy_in(&slot->message, user);
     if (status)
         return status;
+    slot->from_task = task_id(from);
     return slot->message.head.cap_count ? caps_take(slot, from) : OK;
 }
 
@@ -71,11 +81,10 @@ static void caps_give(struct slot *slot, struct task *to)
     for (unsigned i = 0; i < head->cap_count; i++) {
         struct cap *cap = slot->caps[i];
         head->caps[i] = HANDLE_NONE;
-        if (!cap || cap_install(&to->table, cap))
+        if (!cap || cap_install(&to->table, &cap))
             continue;
-        slot->caps[i] = NULL;
         head->caps[i] = cap->handle;
-        TRACE2(CAP, CapGrant, TRACE_WORD(0, task_id(to)), TRACE_WORD(cap->object->id, cap->rights));
+        TRACE2(CAP, CapGrant, TRACE_WORD(slot->from_task, task_id(to)), TRACE_WORD(cap->object->id, cap->rights));
     }
     slot_drop_caps(slot);
 }

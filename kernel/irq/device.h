@@ -3,9 +3,11 @@
  * Rules
  *  - Kernel lock held.
  *  - An interrupt raises a bit of the bound signal and, for a line, stays masked until irq_ack.
+ *  - A binding and a pin are uses (kernel/cap/use.h) of the capabilities that they were made through, and end when one
+ *    of these is revoked.
  *  - A pin keeps the memory object's frames from reuse. Pins do not end when the driver dies, for its device may still
- *    write: they end with dma_unpin, or when devmgr, which has stopped the device by then, revokes or closes the dma
- *    capability that it handed out from. */
+ *    write: they end with dma_unpin, or when devmgr, which has stopped the device by then, revokes the dma capability
+ *    that it handed out from. */
 #pragma once
 #include "kernel/cap/cap.h"
 #include "kernel/list.h"
@@ -16,7 +18,8 @@ struct signal;
 struct irq {
     struct object object;
     uint32_t kind, gsi, vector, bit;
-    struct signal *signal; /* referenced; NULL: not bound */
+    struct signal *signal;        /* referenced; NULL: not bound */
+    struct use by_irq, by_signal; /* while it is bound */
     uint64_t count;
 };
 struct ioport {
@@ -29,16 +32,19 @@ struct dma {
     struct link pins;
 };
 struct pin {
-    struct link in_dma, in_memory;
+    struct link in_dma;
+    struct use by_dma, by_memory;
     struct dma *dma;
-    struct memory *memory;
-    struct account *account; /* who pinned, and pays; referenced */
+    struct memory *memory; /* referenced */
     uint64_t first_page, pages;
 };
 
-extern struct slab_cache irq_cache, ioport_cache, dma_cache;
 status_t MUST_CHECK device_root_check(uint64_t root); /* RIGHT_ROOT_DEVICE of the current task */
-void irq_destroy(struct object *object);
+bool irq_destroy(struct object *object);
 void irq_unnamed(struct object *object); /* nobody can bind it again: unbind, mask */
-void dma_unpin_all(struct object *object);
+bool irq_use_ends(struct use *use, uint32_t *budget);
+bool irq_signal_use_ends(struct use *use, uint32_t *budget);
+void dma_unnamed(struct object *object);
+bool pin_dma_use_ends(struct use *use, uint32_t *budget);
+bool pin_memory_use_ends(struct use *use, uint32_t *budget);
 void irq_interrupt(uint32_t vector); /* from trap.c, for VECTOR_DEVICE_FIRST..LAST */

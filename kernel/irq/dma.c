@@ -6,9 +6,6 @@
 #include "kernel/trace/trace.h"
 #include "kernel/x86/user.h"
 
-struct slab_cache dma_cache = SLAB_CACHE("dma", struct dma);
-static struct slab_cache pin_cache = SLAB_CACHE("pin", struct pin);
-
 struct syscall_result sys_dma_create(uint64_t root, uint64_t bus_id)
 {
     struct task *task = task_this();
@@ -29,14 +26,28 @@ static void pin_end(struct pin *pin)
 {
     struct object *memory = &pin->memory->object;
     list_remove(&pin->in_dma);
-    list_remove(&pin->in_memory);
-    account_release(pin->account, sizeof *pin);
-    account_unref(pin->account);
-    slab_free(&pin_cache, pin);
+    use_remove(&pin->by_dma);
+    use_remove(&pin->by_memory);
+    slab_free(pin);
     object_unref(memory);
 }
 
-void dma_unpin_all(struct object *object)
+bool pin_dma_use_ends(struct use *use, uint32_t *budget)
+{
+    (void)budget;
+    pin_end(LIST_OWNER(use, struct pin, by_dma));
+    return true;
+}
+
+/* The device may still write there, and nothing stops it: the frames stay out of use until the device is quiet. */
+bool pin_memory_use_ends(struct use *use, uint32_t *budget)
+{
+    (void)budget;
+    use_remove(use);
+    return true;
+}
+
+void dma_unnamed(struct object *object)
 {
     struct dma *dma = (struct dma *)object;
     while (!list_empty(&dma->pins))
@@ -67,25 +78,18 @@ struct syscall_result sys_dma_pin(uint64_t dma_handle, uint64_t memory_handle, u
     status_t status = pin_check(dma_handle, memory_handle, RIGHT_MEMORY_PIN, &dma_cap, &memory_cap);
     if (status)
         return syscall_status(status);
-    struct account *account = task_this()->account;
     struct dma *dma = (struct dma *)dma_cap->object;
     struct memory *memory = (struct memory *)memory_cap->object;
     if (memory->flags & MEMORY_DEVICE || !pages || first_page > memory->pages || pages > memory->pages - first_page)
         return syscall_status(ERR_INVALID);
     status = addresses_out(memory, first_page, pages, (uint64_t *)user_addresses);
-    if (!status)
-        status = account_charge(account, sizeof(struct pin));
-    if (status)
+    struct pin *pin = status ? NULL : slab_alloc(task_this()->account, SLAB_CLASS(struct pin), &status);
+    if (!pin)
         return syscall_status(status);
-    struct pin *pin = slab_alloc(&pin_cache);
-    if (!pin) {
-        account_release(account, sizeof(struct pin));
-        return syscall_status(ERR_NO_MEMORY);
-    }
-    *pin = (struct pin){.dma = dma, .memory = memory, .account = account, .first_page = first_page, .pages = pages};
-    account_ref(account);
+    *pin = (struct pin){.dma = dma, .memory = memory, .first_page = first_page, .pages = pages};
     list_push_back(&dma->pins, &pin->in_dma);
-    list_push_back(&memory->pins, &pin->in_memory);
+    cap_use(dma_cap, &pin->by_dma, USE_PIN_DMA);
+    cap_use(memory_cap, &pin->by_memory, USE_PIN_MEMORY);
     object_ref(&memory->object);
     TRACE2(MEM, DmaPin, memory_page(memory, first_page), TRACE_WORD(dma->bus_id, pages));
     return syscall_status(OK);

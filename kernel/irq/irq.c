@@ -1,13 +1,11 @@
 /* Interrupts: vectors, the signals that they raise, irq_create, irq_bind, irq_ack. */
 #include "kernel/irq/device.h"
-#include "kernel/memory/slab.h"
 #include "kernel/sched/task.h"
 #include "kernel/syscall.h"
 #include "kernel/trace/trace.h"
 #include "kernel/x86/platform.h"
 #include "kernel/x86/user.h"
 
-struct slab_cache irq_cache = SLAB_CACHE("irq", struct irq);
 static struct irq *irqs[256]; /* by vector */
 
 status_t device_root_check(uint64_t handle)
@@ -94,20 +92,42 @@ struct syscall_result sys_irq_create(uint64_t root, uint64_t kind, uint64_t numb
     return syscall_object_named(task, &irq->object, RIGHTS_ALL & ~RIGHTS_SERVICE);
 }
 
-void irq_unnamed(struct object *object)
+static void irq_unbind(struct irq *irq)
 {
-    struct irq *irq = (struct irq *)object;
+    struct signal *signal = irq->signal;
     if (irq_is_line(irq))
         ioapic_set_mask(irq->gsi, true);
-    struct signal *signal = irq->signal;
+    if (!signal)
+        return;
+    use_remove(&irq->by_irq);
+    use_remove(&irq->by_signal);
     irq->signal = NULL;
-    if (signal)
-        object_unref(&signal->object);
+    object_unref(&signal->object);
 }
 
-void irq_destroy(struct object *object)
+void irq_unnamed(struct object *object)
+{
+    irq_unbind((struct irq *)object);
+}
+
+bool irq_use_ends(struct use *use, uint32_t *budget)
+{
+    (void)budget;
+    irq_unbind(LIST_OWNER(use, struct irq, by_irq));
+    return true;
+}
+
+bool irq_signal_use_ends(struct use *use, uint32_t *budget)
+{
+    (void)budget;
+    irq_unbind(LIST_OWNER(use, struct irq, by_signal));
+    return true;
+}
+
+bool irq_destroy(struct object *object)
 {
     irqs[((struct irq *)object)->vector] = NULL;
+    return true;
 }
 
 struct syscall_result sys_irq_bind(uint64_t handle, uint64_t signal_handle, uint64_t bit)
@@ -123,11 +143,13 @@ struct syscall_result sys_irq_bind(uint64_t handle, uint64_t signal_handle, uint
         status = ERR_NO_RIGHT;
     if (status)
         return syscall_status(status);
-    irq_unnamed(cap->object); /* a second bind replaces the first */
     struct irq *irq = (struct irq *)cap->object;
+    irq_unbind(irq); /* a second bind replaces the first */
     irq->signal = (struct signal *)signal_cap->object;
     irq->bit = (uint32_t)bit;
     object_ref(signal_cap->object);
+    cap_use(cap, &irq->by_irq, USE_IRQ);
+    cap_use(signal_cap, &irq->by_signal, USE_IRQ_SIGNAL);
     if (irq_is_line(irq))
         ioapic_set_mask(irq->gsi, false);
     return syscall_status(OK);

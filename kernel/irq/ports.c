@@ -2,10 +2,7 @@
 #include "kernel/irq/device.h"
 #include "kernel/memory/memory.h"
 #include "kernel/memory/memory_object.h"
-#include "kernel/memory/slab.h"
 #include "kernel/syscall.h"
-
-struct slab_cache ioport_cache = SLAB_CACHE("ioport", struct ioport);
 
 struct syscall_result sys_ioport_create(uint64_t root, uint64_t first, uint64_t count)
 {

@@ -3,16 +3,35 @@
 #include "kernel/syscall.h"
 #include "kernel/x86/user.h"
 
+/* Begins an object, or goes on with the one that the same call had begun: the task holds it meanwhile. */
+static status_t memory_begin(struct task *task, uint64_t pages, uint32_t flags)
+{
+    struct memory *begun = task->making;
+    if (begun && begun->pages == pages && begun->flags == flags)
+        return OK;
+    task->making = NULL;
+    if (begun)
+        object_unref(&begun->object);
+    return memory_new(task->account, pages, flags, &task->making);
+}
+
 struct syscall_result sys_memory_create(uint64_t pages, uint64_t flags)
 {
     struct task *task = task_this();
-    struct memory *memory;
     status_t status = flags > UINT32_MAX ? ERR_INVALID : cap_table_reserve(&task->table);
     if (!status)
-        status = memory_new(task->account, pages, (uint32_t)flags, &memory);
+        status = memory_begin(task, pages, (uint32_t)flags);
     if (status)
         return syscall_status(status);
-    return syscall_object_named(task, &memory->object, RIGHTS_ALL & ~RIGHTS_SERVICE);
+    status = memory_fill(task->making);
+    if (status == ERR_RESTARTED)
+        return syscall_status(status);
+    struct memory *memory = task->making;
+    task->making = NULL;
+    if (!status)
+        return syscall_object_named(task, &memory->object, RIGHTS_ALL & ~RIGHTS_SERVICE);
+    object_unref(&memory->object);
+    return syscall_status(status);
 }
 
 /* HANDLE_NONE is the caller; else a task capability with CONTROL of a task that is not dead. */
@@ -57,8 +76,11 @@ struct syscall_result sys_memory_map(uint64_t task_handle, uint64_t memory_handl
         return syscall_status(ERR_INVALID);
     if (memory->flags & MEMORY_DEVICE && protection & PROT_EXEC)
         return syscall_status(ERR_INVALID);
-    status = mapping_create(target, cap, &address, first_page, pages, (uint32_t)protection);
-    return status ? syscall_status(status) : syscall_value(address);
+    struct mapping_request request = {address, (uint32_t)first_page, (uint32_t)pages, (uint32_t)protection};
+    status = mapping_create(target, cap, &request);
+    if (status)
+        return (struct syscall_result){status, request.address}; /* ERR_RESTARTED: call again with that address */
+    return syscall_value(request.address);
 }
 
 /* A mapping as a whole: by its address and length. */
@@ -78,9 +100,7 @@ struct syscall_result sys_memory_unmap(uint64_t task_handle, uint64_t address, u
 {
     struct mapping *mapping;
     status_t status = whole_mapping(task_handle, address, pages, &mapping);
-    if (!status)
-        mapping_destroy(mapping);
-    return syscall_status(status);
+    return syscall_status(status ? status : mapping_destroy(mapping));
 }
 
 struct syscall_result sys_memory_protect(uint64_t task_handle, uint64_t address, uint64_t pages, uint64_t protection)

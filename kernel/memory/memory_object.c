@@ -1,11 +1,9 @@
+#include <string.h>
 #include "kernel/memory/memory_object.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/slab.h"
 #include "kernel/sched/task.h"
 #include "kernel/trace/trace.h"
-
-struct slab_cache memory_cache = SLAB_CACHE("memory", struct memory);
-static struct slab_cache mapping_cache = SLAB_CACHE("mapping", struct mapping);
 
 /* ---- page tables are paid by the task's account ---- */
 
@@ -48,60 +46,70 @@ uint64_t memory_page(const struct memory *memory, uint64_t page)
     return *memory_page_place((struct memory *)memory, page);
 }
 
-static status_t memory_directory_create(struct memory *memory)
+static struct page_source memory_source(const struct memory *memory)
 {
-    struct page_source source = account_page_source(memory->object.account);
-    uint64_t frame = source.take(source.owner);
+    return account_page_source(object_account(&memory->object));
+}
+
+/* The frame that lists the addresses of `page` and its neighbours. */
+static status_t memory_directory_prepare(struct memory *memory, uint64_t page)
+{
+    struct page_source source = memory_source(memory);
+    if (memory->pages <= MEMORY_INLINE_PAGES)
+        return OK;
+    uint64_t frame = memory->directory ? 1 : source.take(source.owner);
+    if (frame && !memory->directory)
+        memory->directory = phys_to_virt(frame);
+    if (frame && !memory->directory[page / PER_FRAME]) {
+        frame = source.take(source.owner);
+        memory->directory[page / PER_FRAME] = frame ? (uint64_t)phys_to_virt(frame) : 0;
+    }
+    return frame ? OK : ERR_QUOTA;
+}
+
+static status_t fill_page(struct memory *memory)
+{
+    struct page_source source = memory_source(memory);
+    status_t status = memory_directory_prepare(memory, memory->filled);
+    uint64_t frame = status ? 0 : source.take(source.owner);
     if (!frame)
         return ERR_QUOTA;
-    memory->directory = phys_to_virt(frame);
-    for (uint64_t i = 0; i < (memory->pages + PER_FRAME - 1) / PER_FRAME; i++) {
-        frame = source.take(source.owner);
-        if (!frame)
-            return ERR_QUOTA;
-        memory->directory[i] = (uint64_t)phys_to_virt(frame);
-    }
+    *memory_page_place(memory, memory->filled++) = frame;
     return OK;
 }
 
-static void memory_directory_free(struct memory *memory)
+/* The run is there from memory_new() on. */
+static status_t zero_page(struct memory *memory)
 {
-    struct page_source source = account_page_source(memory->object.account);
-    if (!memory->directory)
-        return;
-    for (uint64_t i = 0; i < PER_FRAME && memory->directory[i]; i++)
-        source.give(source.owner, virt_to_phys((void *)memory->directory[i]));
-    source.give(source.owner, virt_to_phys(memory->directory));
-}
-
-static status_t memory_fill_scattered(struct memory *memory)
-{
-    struct page_source source = account_page_source(memory->object.account);
-    if (memory->pages > MEMORY_INLINE_PAGES) {
-        status_t status = memory_directory_create(memory);
-        if (status)
-            return status;
-    }
-    for (uint64_t page = 0; page < memory->pages; page++) {
-        uint64_t frame = source.take(source.owner);
-        if (!frame)
-            return ERR_QUOTA;
-        *memory_page_place(memory, page) = frame;
-    }
+    memset(phys_to_virt(memory->base + memory->filled++ * PAGE_SIZE), 0, PAGE_SIZE);
     return OK;
 }
 
-static status_t memory_fill_contiguous(struct memory *memory)
+#define FILL_STEP_PAGES 64 /* each is zeroed */
+
+status_t memory_fill(struct memory *memory)
 {
-    while ((1ul << memory->order) < memory->pages)
-        memory->order++;
-    status_t status = account_charge(memory->object.account, PAGE_SIZE << memory->order);
+    status_t (*fill)(struct memory *) = memory->flags & MEMORY_CONTIGUOUS ? zero_page : fill_page;
+    status_t status = OK;
+    for (uint32_t i = 0; i < FILL_STEP_PAGES && memory->filled < memory->pages && !status; i++)
+        status = fill(memory);
     if (status)
         return status;
-    memory->base = frame_alloc_zeroed(memory->order, 0);
+    return memory->filled < memory->pages ? ERR_RESTARTED : OK;
+}
+
+static status_t memory_take_run(struct memory *memory)
+{
+    struct account *account = object_account(&memory->object);
+    while ((1ul << memory->order) < memory->pages)
+        memory->order++;
+    status_t status = account_charge(account, PAGE_SIZE << memory->order);
+    if (status)
+        return status;
+    memory->base = frame_alloc(memory->order, 0);
     if (memory->base)
         return OK;
-    account_release(memory->object.account, PAGE_SIZE << memory->order);
+    account_release(account, PAGE_SIZE << memory->order);
     return ERR_NO_MEMORY;
 }
 
@@ -112,8 +120,6 @@ static struct memory *memory_alloc(struct account *account, uint64_t pages, uint
         return NULL;
     memory->pages = pages;
     memory->flags = flags;
-    list_init(&memory->mappings);
-    list_init(&memory->pins);
     return memory;
 }
 
@@ -130,7 +136,8 @@ status_t memory_new(struct account *account, uint64_t pages, uint32_t flags, str
     struct memory *memory = memory_alloc(account, pages, flags, &status);
     if (!memory)
         return status;
-    status = flags & MEMORY_CONTIGUOUS ? memory_fill_contiguous(memory) : memory_fill_scattered(memory);
+    if (flags & MEMORY_CONTIGUOUS)
+        status = memory_take_run(memory);
     if (status)
         object_unref(&memory->object);
     else
@@ -145,32 +152,70 @@ status_t memory_new_device(struct account *account, uint64_t physical, uint64_t 
     if (!memory)
         return status;
     memory->base = physical;
+    memory->filled = pages;
     *made = memory;
     return OK;
 }
 
-void memory_destroy(struct object *object)
+static void memory_give_run(struct memory *memory)
+{
+    frame_free(memory->base, memory->order);
+    account_release(object_account(&memory->object), PAGE_SIZE << memory->order);
+}
+
+/* From the last page on; a directory frame goes with the first of its pages. */
+static bool memory_give_pages(struct memory *memory, uint32_t *budget)
+{
+    struct page_source source = memory_source(memory);
+    for (; memory->filled; (*budget)--) {
+        if (!*budget)
+            return false;
+        memory->filled--;
+        source.give(source.owner, *memory_page_place(memory, memory->filled));
+    }
+    return true;
+}
+
+static void memory_give_directory(struct memory *memory)
+{
+    struct page_source source = memory_source(memory);
+    if (!memory->directory)
+        return;
+    for (uint64_t i = 0; i < PER_FRAME && memory->directory[i]; i++)
+        source.give(source.owner, virt_to_phys((void *)memory->directory[i]));
+    source.give(source.owner, virt_to_phys(memory->directory));
+}
+
+static bool memory_free_step(struct chore *chore, uint32_t *budget)
+{
+    struct memory *memory = LIST_OWNER(chore, struct memory, freeing);
+    if (!memory_give_pages(memory, budget))
+        return false;
+    memory_give_directory(memory);
+    object_free(&memory->object);
+    return true;
+}
+
+#define FREE_AT_ONCE_PAGES 64
+
+bool memory_destroy(struct object *object)
 {
     struct memory *memory = (struct memory *)object;
-    struct page_source source = account_page_source(object->account);
     if (memory->flags & MEMORY_DEVICE)
-        return;
+        return true;
     if (memory->flags & MEMORY_CONTIGUOUS) {
-        if (!memory->base)
-            return;
-        frame_free(memory->base, memory->order);
-        account_release(object->account, PAGE_SIZE << memory->order);
-        return;
+        if (memory->base)
+            memory_give_run(memory);
+        return true;
     }
-    bool listed = memory->directory || memory->pages <= MEMORY_INLINE_PAGES;
-    for (uint64_t page = 0; listed && page < memory->pages; page++) {
-        if (memory->directory && !memory->directory[page / PER_FRAME])
-            break;
-        uint64_t frame = *memory_page_place(memory, page);
-        if (frame)
-            source.give(source.owner, frame);
+    uint32_t budget = FREE_AT_ONCE_PAGES;
+    if (memory->filled > budget) {
+        chore_add(&memory->freeing, memory_free_step, task_this()->priority);
+        return false;
     }
-    memory_directory_free(memory);
+    (void)memory_give_pages(memory, &budget);
+    memory_give_directory(memory);
+    return true;
 }
 
 /* ---- mappings ---- */
@@ -212,20 +257,44 @@ static status_t address_choose(struct task *task, uint64_t *address, uint64_t by
     return OK;
 }
 
-static void mapping_tlb_flush(const struct mapping *mapping, uint64_t address)
+#define MAP_STEP_PAGES 256
+
+/* This CPU's translations; those of others that run the task are issue 5's. */
+static void mapping_tlb_flush(const struct mapping *mapping, uint32_t first, uint32_t pages)
 {
-    if (cpu_this()->user_root == mapping->task->root)
-        paging_flush_page(address);
+    if (cpu_this()->user_root != mapping->task->root)
+        return;
+    for (uint32_t i = 0; i < pages; i++)
+        paging_flush_page(mapping->address + (first + i) * PAGE_SIZE);
 }
 
-static void mapping_enter_pages(struct mapping *mapping, struct page_source *source)
+static uint32_t least(uint32_t a, uint32_t b)
 {
-    uint32_t protection = mapping->protection;
-    if (mapping->memory->flags & MEMORY_DEVICE)
-        protection |= PAGING_DEVICE;
-    for (uint64_t i = 0; i < mapping->pages; i++)
-        (void)!paging_map(mapping->task->root, mapping->address + i * PAGE_SIZE,
-                          memory_page(mapping->memory, mapping->first_page + i), protection, source);
+    return a < b ? a : b;
+}
+
+/* The tables are there (paging_prepare), so entering cannot fail. */
+static status_t mapping_enter(struct mapping *mapping)
+{
+    struct page_source source = account_page_source(mapping->task->account);
+    uint32_t device = mapping->memory->flags & MEMORY_DEVICE ? PAGING_DEVICE : 0;
+    uint32_t end = mapping->entered + least(MAP_STEP_PAGES, mapping->pages - mapping->entered);
+    for (; mapping->entered < end; mapping->entered++)
+        (void)!paging_map(mapping->task->root, mapping->address + mapping->entered * PAGE_SIZE,
+                          memory_page(mapping->memory, mapping->first_page + mapping->entered),
+                          mapping->protection | device, &source);
+    return mapping->entered < mapping->pages ? ERR_RESTARTED : OK;
+}
+
+/* From the last page on, as many as the budget allows. */
+static bool mapping_leave(struct mapping *mapping, uint32_t pages)
+{
+    uint32_t end = mapping->entered;
+    mapping->ending = true;
+    for (; mapping->entered && end - mapping->entered < pages; mapping->entered--)
+        paging_unmap(mapping->task->root, mapping->address + (mapping->entered - 1) * PAGE_SIZE);
+    mapping_tlb_flush(mapping, mapping->entered, end - mapping->entered);
+    return !mapping->entered;
 }
 
 uint32_t protection_allowed(uint32_t rights)
@@ -235,64 +304,106 @@ uint32_t protection_allowed(uint32_t rights)
     return PROT_READ | (rights & RIGHT_MEMORY_WRITE ? PROT_WRITE : 0) | (rights & RIGHT_MEMORY_EXEC ? PROT_EXEC : 0);
 }
 
-status_t mapping_create(struct task *task, struct cap *cap, uint64_t *address, uint64_t first_page, uint64_t pages,
-                        uint32_t protection)
+/* The mapping that a call with the same arguments began and has not ended. */
+static struct mapping *mapping_begun(struct task *task, const struct cap *cap, const struct mapping_request *request)
+{
+    struct mapping *mapping = request->address ? mapping_find(task, request->address) : NULL;
+    bool same = mapping && !mapping->ending && mapping->entered < mapping->pages &&
+                &mapping->memory->object == cap->object && mapping->use.cap_id == cap->id &&
+                mapping->address == request->address && mapping->pages == request->pages &&
+                mapping->first_page == request->first_page && mapping->protection == request->protection;
+    return same ? mapping : NULL;
+}
+
+static status_t mapping_new(struct task *task, struct cap *cap, struct mapping_request *request, struct mapping **made)
 {
     struct link *before;
-    status_t status = address_choose(task, address, pages * PAGE_SIZE, &before);
-    if (!status)
-        status = account_charge(task->account, sizeof(struct mapping));
-    if (status)
-        return status;
-    struct mapping *mapping = slab_alloc(&mapping_cache);
     struct page_source source = account_page_source(task->account);
-    status = mapping ? paging_prepare(task->root, *address, pages, &source) : ERR_NO_MEMORY;
-    if (status) {
-        if (mapping)
-            slab_free(&mapping_cache, mapping);
-        account_release(task->account, sizeof(struct mapping));
+    status_t status = task->mapping_count < MAPPINGS_MAX ? OK : ERR_TABLE_FULL;
+    if (!status)
+        status = address_choose(task, &request->address, request->pages * PAGE_SIZE, &before);
+    if (!status)
+        status = paging_prepare(task->root, request->address, request->pages, &source);
+    struct mapping *mapping = status ? NULL : slab_alloc(task->account, SLAB_CLASS(struct mapping), &status);
+    if (!mapping)
         return status;
-    }
     *mapping = (struct mapping){.task = task,
                                 .memory = (struct memory *)cap->object,
-                                .cap = cap,
-                                .address = *address,
-                                .pages = pages,
-                                .first_page = first_page,
-                                .protection = protection,
-                                .most = protection_allowed(cap->rights)};
+                                .address = request->address,
+                                .pages = request->pages,
+                                .first_page = request->first_page,
+                                .protected = request->pages,
+                                .protection = (uint8_t)request->protection,
+                                .most = (uint8_t)protection_allowed(cap->rights)};
     list_add_before(before, &mapping->in_task);
-    list_push_back(&mapping->memory->mappings, &mapping->in_memory);
+    task->mapping_count++;
+    cap_use(cap, &mapping->use, USE_MAPPING);
     object_ref(cap->object);
-    mapping_enter_pages(mapping, &source);
-    TRACE2(MEM, MemoryMap, *address, TRACE_WORD(task_id(task), pages));
+    TRACE2(MEM, MemoryMap, mapping->address, TRACE_WORD(task_id(task), mapping->pages));
+    *made = mapping;
     return OK;
 }
 
-void mapping_destroy(struct mapping *mapping)
+status_t mapping_create(struct task *task, struct cap *cap, struct mapping_request *request)
 {
-    for (uint64_t i = 0; i < mapping->pages; i++) {
-        paging_unmap(mapping->task->root, mapping->address + i * PAGE_SIZE);
-        mapping_tlb_flush(mapping, mapping->address + i * PAGE_SIZE);
-    }
+    struct mapping *mapping = mapping_begun(task, cap, request);
+    status_t status = mapping ? OK : mapping_new(task, cap, request, &mapping);
+    return status ? status : mapping_enter(mapping);
+}
+
+static void mapping_free(struct mapping *mapping)
+{
     TRACE2(MEM, MemoryUnmap, mapping->address, TRACE_WORD(task_id(mapping->task), mapping->pages));
-    list_remove(&mapping->in_task);
-    list_remove(&mapping->in_memory);
-    account_release(mapping->task->account, sizeof(struct mapping));
     struct object *object = &mapping->memory->object;
-    slab_free(&mapping_cache, mapping);
+    list_remove(&mapping->in_task);
+    mapping->task->mapping_count--;
+    use_remove(&mapping->use);
+    slab_free(mapping);
     object_unref(object);
 }
 
+status_t mapping_destroy(struct mapping *mapping)
+{
+    if (!mapping_leave(mapping, MAP_STEP_PAGES))
+        return ERR_RESTARTED;
+    mapping_free(mapping);
+    return OK;
+}
+
+/* What an unfinished change has done so far counts as undone: the next one goes over all pages. */
 status_t mapping_protect(struct mapping *mapping, uint32_t protection)
 {
-    mapping->protection = protection;
     uint32_t device = mapping->memory->flags & MEMORY_DEVICE ? PAGING_DEVICE : 0;
-    for (uint64_t i = 0; i < mapping->pages; i++) {
-        paging_protect(mapping->task->root, mapping->address + i * PAGE_SIZE, protection | device);
-        mapping_tlb_flush(mapping, mapping->address + i * PAGE_SIZE);
-    }
-    return OK;
+    if (mapping->ending || mapping->entered < mapping->pages)
+        return ERR_BUSY;
+    if (mapping->protection != protection || mapping->protected == mapping->pages)
+        mapping->protected = 0;
+    mapping->protection = (uint8_t)protection;
+    uint32_t first = mapping->protected, count = least(MAP_STEP_PAGES, mapping->pages - first);
+    for (uint32_t i = 0; i < count; i++)
+        paging_protect(mapping->task->root, mapping->address + (first + i) * PAGE_SIZE, protection | device);
+    mapping_tlb_flush(mapping, first, count);
+    mapping->protected += count;
+    return mapping->protected < mapping->pages ? ERR_RESTARTED : OK;
+}
+
+/* A page costs an eighth of a capability. */
+#define PAGES_A_STEP 8
+
+static bool mapping_end(struct mapping *mapping, uint32_t *budget)
+{
+    uint32_t most = *budget < MAP_STEP_PAGES ? (*budget + 1) * PAGES_A_STEP : MAP_STEP_PAGES * PAGES_A_STEP;
+    uint32_t entered = mapping->entered;
+    bool done = mapping_leave(mapping, most);
+    *budget -= least(*budget, (entered - mapping->entered) / PAGES_A_STEP);
+    if (done)
+        mapping_free(mapping);
+    return done;
+}
+
+bool mapping_use_ends(struct use *use, uint32_t *budget)
+{
+    return mapping_end(LIST_OWNER(use, struct mapping, use), budget);
 }
 
 bool mappings_clear(struct task *task, uint32_t *budget)
@@ -301,37 +412,8 @@ bool mappings_clear(struct task *task, uint32_t *budget)
         if (!*budget)
             return false;
         (*budget)--;
-        mapping_destroy(LIST_OWNER(task->mappings.next, struct mapping, in_task));
+        if (!mapping_end(LIST_OWNER(task->mappings.next, struct mapping, in_task), budget))
+            return false;
     }
     return true;
-}
-
-void mappings_of_cap_end(struct cap *cap, bool revoked)
-{
-    struct memory *memory = (struct memory *)cap->object;
-    struct link *next;
-    for (struct link *l = memory->mappings.next; l != &memory->mappings; l = next) {
-        struct mapping *mapping = LIST_OWNER(l, struct mapping, in_memory);
-        next = l->next;
-        if (mapping->cap != cap)
-            continue;
-        if (revoked) {
-            mapping_destroy(mapping);
-            continue;
-        }
-        mapping->cap = cap->parent;
-        mapping->inherited = true;
-    }
-}
-
-void mappings_of_cap_revoked(struct cap *cap)
-{
-    struct memory *memory = (struct memory *)cap->object;
-    struct link *next;
-    for (struct link *l = memory->mappings.next; l != &memory->mappings; l = next) {
-        struct mapping *mapping = LIST_OWNER(l, struct mapping, in_memory);
-        next = l->next;
-        if (mapping->cap == cap && mapping->inherited)
-            mapping_destroy(mapping);
-    }
 }

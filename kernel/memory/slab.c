@@ -1,6 +1,5 @@
-/* Slabs (Bonwick 1994), without constructors: one page holds a header and objects of one size. A page is in the cache's list
- * while it has room. Objects never used so far need no free list: `fresh` counts them. */
-#include <string.h>
+/* Slabs (Bonwick 1994), without constructors: one page holds a header and objects of one size and one account. A page is
+ * in the account's list while it has room. Objects never used so far need no free list: `fresh` counts them. */
 #include "kernel/memory/slab.h"
 #include "kernel/x86/log.h"
 
@@ -8,105 +7,118 @@ struct free_object {
     struct free_object *next;
 };
 struct slab_page {
-    struct slab_page *next, *previous; /* in cache->partial */
-    struct slab_cache *cache;
+    struct slab_page *next, *previous; /* in account->partial[class] */
+    struct account *account;
     struct free_object *free;
     uint32_t used, fresh; /* objects in use; objects from this index on were never used */
+    uint32_t class;
 };
 #define OBJECTS_OFFSET 64 /* a cache line */
 _Static_assert(sizeof(struct slab_page) <= OBJECTS_OFFSET, "the header fits before the objects");
 
-static uint32_t object_stride(const struct slab_cache *cache)
+static const struct {
+    uint16_t bytes, per_page;
+} classes[SLAB_CLASS_COUNT] = {
+#define CLASS(bytes)                                  \
+    {                                                 \
+        bytes, (PAGE_SIZE - OBJECTS_OFFSET) / (bytes) \
+    }
+    CLASS(64), CLASS(96), CLASS(128), CLASS(256), CLASS(512), CLASS(1024),
+#undef CLASS
+};
+
+static struct slab_page *page_of(const void *object)
 {
-    return (cache->object_bytes + 15) & ~15u;
+    return (struct slab_page *)((uint64_t)object & ~(PAGE_SIZE - 1));
 }
 
-static void *object_at(struct slab_page *page, uint32_t index)
+struct account *slab_account(const void *object)
 {
-    return (char *)page + OBJECTS_OFFSET + (size_t)index * object_stride(page->cache);
+    return page_of(object)->account;
 }
 
-static void partial_push(struct slab_cache *cache, struct slab_page *page)
+static void partial_push(struct slab_page *page)
 {
-    page->next = cache->partial;
+    struct slab_page **first = &page->account->partial[page->class];
+    page->next = *first;
     page->previous = NULL;
     if (page->next)
         page->next->previous = page;
-    cache->partial = page;
+    *first = page;
 }
 
-static void partial_take(struct slab_cache *cache, struct slab_page *page)
+static void partial_take(struct slab_page *page)
 {
     if (page->previous)
         page->previous->next = page->next;
     else
-        cache->partial = page->next;
+        page->account->partial[page->class] = page->next;
     if (page->next)
         page->next->previous = page->previous;
 }
 
-static struct slab_page *page_add(struct slab_cache *cache)
+static struct slab_page *page_add(struct account *account, uint32_t class, status_t *status)
 {
-    struct slab_page *page = slab_page_take();
-    if (!page)
+    KASSERT(class < SLAB_CLASS_COUNT);
+    if (account_charge(account, PAGE_SIZE)) {
+        *status = ERR_QUOTA;
         return NULL;
-    KASSERT(cache->object_bytes > 0 && cache->object_bytes <= 2048);
-    cache->per_page = (uint32_t)(PAGE_SIZE - OBJECTS_OFFSET) / object_stride(cache);
-    *page = (struct slab_page){.cache = cache};
-    partial_push(cache, page);
-    cache->pages++;
-    cache->empty_pages++;
+    }
+    struct slab_page *page = slab_page_take();
+    if (!page) {
+        account_release(account, PAGE_SIZE);
+        *status = ERR_NO_MEMORY;
+        return NULL;
+    }
+    *page = (struct slab_page){.account = account, .class = class};
+    partial_push(page);
     return page;
-}
-
-static void page_drop(struct slab_cache *cache, struct slab_page *page)
-{
-    partial_take(cache, page);
-    cache->pages--;
-    cache->empty_pages--;
-    slab_page_give(page);
 }
 
 static void *page_take_object(struct slab_page *page)
 {
     struct free_object *object = page->free;
     if (!object)
-        return object_at(page, page->fresh++);
+        return (char *)page + OBJECTS_OFFSET + (uint64_t)page->fresh++ * classes[page->class].bytes;
     page->free = object->next;
     return object;
 }
 
-void *slab_alloc(struct slab_cache *cache)
+void *slab_alloc(struct account *account, uint32_t class, status_t *status)
 {
-    struct slab_page *page = cache->partial ? cache->partial : page_add(cache);
-    if (!page)
+    struct slab_page *page = account->partial[class];
+    if (!page && !(page = page_add(account, class, status)))
         return NULL;
-    if (page->used++ == 0)
-        cache->empty_pages--;
-    if (page->used == cache->per_page)
-        partial_take(cache, page);
-    cache->objects++;
-    return memset(page_take_object(page), 0, cache->object_bytes);
+    if (++page->used == classes[class].per_page)
+        partial_take(page);
+    return page_take_object(page);
 }
 
-static bool is_object(struct slab_page *page, const void *object)
+static bool is_object(const struct slab_page *page, const void *object)
 {
     uint64_t offset = (uint64_t)object - (uint64_t)page - OBJECTS_OFFSET;
-    return offset % object_stride(page->cache) == 0 && offset / object_stride(page->cache) < page->fresh;
+    return offset % classes[page->class].bytes == 0 && offset / classes[page->class].bytes < page->fresh;
 }
 
-/* The last empty page but one goes back: one is kept, so that a task that comes and goes costs no page each time. */
-void slab_free(struct slab_cache *cache, void *object)
+uint64_t slab_take_back(void *object)
 {
-    if (!object)
-        return;
-    struct slab_page *page = (struct slab_page *)((uint64_t)object & ~(PAGE_SIZE - 1));
-    KASSERT(page->cache == cache && page->used > 0 && is_object(page, object));
+    struct slab_page *page = page_of(object);
+    KASSERT(page->class < SLAB_CLASS_COUNT && page->used > 0 && is_object(page, object));
     ((struct free_object *)object)->next = page->free;
     page->free = object;
-    cache->objects--;
-    if (page->used-- == cache->per_page)
-        partial_push(cache, page);
-    if (page->used == 0 && ++cache->empty_pages > 1)
-        page_drop(cache, page);
+    if (page->used-- == classes[page->class].per_page)
+        partial_push(page);
+    if (page->used)
+        return 0;
+    partial_take(page);
+    slab_page_give(page);
+    return PAGE_SIZE;
+}
+
+void slab_free(void *object)
+{
+    struct account *account = slab_account(object);
+    uint64_t bytes = slab_take_back(object);
+    if (bytes)
+        account_release(account, bytes);
 }

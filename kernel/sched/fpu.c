@@ -1,13 +1,9 @@
+#include <string.h>
 #include "kernel/sched/fpu.h"
 #include "kernel/memory/slab.h"
 
 #define FPU_STATE_BYTES 512
 #define CR0_TS (1ul << 3)
-
-struct fpu_state {
-    _Alignas(16) uint8_t bytes[FPU_STATE_BYTES];
-};
-static struct slab_cache fpu_cache = SLAB_CACHE("fpu", struct fpu_state);
 
 void fpu_set_trap(struct cpu *cpu, bool on)
 {
@@ -36,14 +32,11 @@ void fpu_init_cpu(struct cpu *cpu)
 /* FXSAVE's area of a task that starts: x87 control word 0x37f, MXCSR 0x1f80 (all exceptions masked), the rest 0. */
 static status_t fpu_state_create(struct task *task)
 {
-    status_t status = account_charge(task->account, FPU_STATE_BYTES);
-    if (status)
+    status_t status = OK;
+    task->fpu = slab_alloc(task->account, SLAB_CLASS_OF(FPU_STATE_BYTES), &status);
+    if (!task->fpu)
         return status;
-    task->fpu = slab_alloc(&fpu_cache);
-    if (!task->fpu) {
-        account_release(task->account, FPU_STATE_BYTES);
-        return ERR_NO_MEMORY;
-    }
+    memset(task->fpu, 0, FPU_STATE_BYTES);
     *(uint16_t *)task->fpu = 0x37f;
     *(uint32_t *)((uint8_t *)task->fpu + 24) = 0x1f80;
     return OK;
@@ -74,7 +67,6 @@ void fpu_task_ended(struct task *task)
         fpu_set_trap(cpu_this(), true);
     if (!task->fpu)
         return;
-    slab_free(&fpu_cache, task->fpu);
-    account_release(task->account, FPU_STATE_BYTES);
+    slab_free(task->fpu);
     task->fpu = NULL;
 }

@@ -5,16 +5,16 @@
 #include "kernel/x86/platform.h"
 
 #define SLICE_NS 10000000ul /* round robin among equals */
-#define REAP_BUDGET 64
+#define CHORE_BUDGET 64
 
 static struct task idle_tasks[CPU_MAX];
-static struct link dying; /* tasks whose things are being taken back */
+static struct link chores; /* struct chore, most urgent first */
 
 void sched_init_cpu(struct cpu *cpu)
 {
     struct task *idle = &idle_tasks[cpu->id];
     if (cpu->id == 0)
-        list_init(&dying);
+        list_init(&chores);
     runq_init(&cpu->runq);
     list_init(&cpu->timers);
     cpu->slice_end_ns = UINT64_MAX;
@@ -135,25 +135,38 @@ void sched_switch_to(struct cpu *cpu, struct task *next)
     sched_switch_bare(cpu, next, next->root == cpu->user_root ? 0 : next->root, rdtsc());
 }
 
-/* A step of taking a dead task apart, unless somebody at least as urgent is ready. */
-static bool sched_reap(struct cpu *cpu)
+void chore_add(struct chore *chore, bool (*step)(struct chore *chore, uint32_t *budget), uint32_t priority)
 {
-    if (list_empty(&dying))
+    struct link *before = chores.next;
+    while (before != &chores && LIST_OWNER(before, struct chore, link)->priority >= priority)
+        before = before->next;
+    chore->step = step;
+    chore->priority = priority;
+    list_add_before(before, &chore->link);
+    if (!cpu_this()->resched)
+        cpu_this()->resched = RESCHED_MORE_URGENT; /* before the current task goes on */
+}
+
+/* A step of the most urgent chore, unless a more urgent task is ready. */
+static bool sched_chore(struct cpu *cpu)
+{
+    uint32_t budget = CHORE_BUDGET;
+    if (list_empty(&chores))
         return false;
-    struct task *task = LIST_OWNER(dying.next, struct task, run_link);
-    if (runq_top(&cpu->runq) > (int)task->priority)
+    struct chore *chore = LIST_OWNER(chores.next, struct chore, link);
+    if (runq_top(&cpu->runq) > (int)chore->priority)
         return false;
-    list_remove(&task->run_link);
-    if (cpu->current == task) /* its struct goes in a moment */
-        sched_switch_to(cpu, &idle_tasks[cpu->id]);
-    if (!task_reap(task, REAP_BUDGET))
-        list_push_back(&dying, &task->run_link);
+    list_remove(&chore->link);
+    if (!chore->step(chore, &budget))
+        list_push_front(&chores, &chore->link);
     return true;
 }
 
-void sched_reap_later(struct task *task)
+void sched_leave(const struct task *task)
 {
-    list_push_back(&dying, &task->run_link);
+    struct cpu *cpu = cpu_this();
+    if (cpu->current == task)
+        sched_switch_to(cpu, &idle_tasks[cpu->id]);
 }
 
 bool sched_panic_when_idle; /* boot option panictest: services have started by then */
@@ -181,7 +194,7 @@ _Noreturn void sched_loop(void)
 {
     struct cpu *cpu = cpu_this();
     for (;;) {
-        if (sched_reap(cpu)) {
+        if (sched_chore(cpu)) {
             preempt_window();
             continue;
         }

@@ -16,9 +16,9 @@ static inline uint64_t sched_deadline_take(struct task *task)
     task->timer.deadline_ns = DEADLINE_NEVER;
     return deadline_ns;
 }
-void cpu_idle_wait(void);          /* entry.asm */
-extern bool sched_panic_when_idle; /* boot option panictest */
-void sched_reap_later(struct task *task);
+void cpu_idle_wait(void);                  /* entry.asm */
+extern bool sched_panic_when_idle;         /* boot option panictest */
+void sched_leave(const struct task *task); /* its struct goes in a moment: not current from now on */
 uint64_t sched_idle_tsc(uint32_t cpu);
 _Noreturn void sched_loop(void);
 _Noreturn void sched_preempt(void);

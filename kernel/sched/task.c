@@ -12,8 +12,6 @@
 
 struct task *task_slots[TASKS_MAX];
 uint32_t task_count;
-struct slab_cache task_object_cache = SLAB_CACHE("task object", struct task_object);
-static struct slab_cache task_cache = SLAB_CACHE("task", struct task);
 
 #define RFLAGS_USER 0x202ul /* interrupts on */
 
@@ -48,6 +46,7 @@ static void task_links_init(struct task *task)
     list_init(&task->server_link);
     list_init(&task->callers);
     list_init(&task->run_link);
+    list_init(&task->reaping.link);
     list_init(&task->timer.link);
     list_init(&task->mappings);
     list_init(&task->report_link);
@@ -83,8 +82,9 @@ static void task_free(struct task *task)
 {
     syscalls_of_the_dead += task->syscalls;
     struct page_source source = account_page_source(task->account);
+    uint64_t budget = UINT64_MAX;
     if (task->root)
-        paging_root_destroy(task->root, &source);
+        (void)paging_root_destroy(task->root, &source, &budget);
     if (task->object) {
         ((struct task_object *)task->object)->task = NULL;
         object_unref(task->object);
@@ -94,9 +94,8 @@ static void task_free(struct task *task)
         task_count--;
     }
     struct account *account = task->account;
-    slab_free(&task_cache, task);
-    account_release(account, sizeof(struct task));
-    account_unref(account);
+    slab_free(task);
+    account_drop(account);
 }
 
 void task_discard(struct task *task)
@@ -104,7 +103,7 @@ void task_discard(struct task *task)
     uint32_t budget = UINT32_MAX;
     cap_table_clear(&task->table, &budget);
     if (task->supervisor)
-        cap_delete(task->supervisor, &budget);
+        cap_close(task->supervisor);
     task_free(task);
 }
 
@@ -125,15 +124,16 @@ static status_t task_build(struct task *task)
 status_t task_new(const struct task_create_args *args, struct account *parent, struct cap *supervisor,
                   struct task **made)
 {
-    struct account *account = account_create(parent, (uint64_t)args->quota_pages * PAGE_SIZE);
-    if (!account)
-        return ERR_QUOTA;
-    status_t status = account_charge(account, sizeof(struct task));
-    struct task *task = status ? NULL : slab_alloc(&task_cache);
+    struct account *account;
+    status_t status = account_create(parent, (uint64_t)args->quota_pages * PAGE_SIZE, &account);
+    if (status)
+        return status;
+    struct task *task = slab_alloc(account, SLAB_CLASS(struct task), &status);
     if (!task) {
-        account_unref(account);
-        return status ? status : ERR_NO_MEMORY;
+        account_drop(account);
+        return status;
     }
+    *task = (struct task){0};
     task_links_init(task);
     task->account = account;
     task->priority = args->priority;
@@ -169,10 +169,7 @@ static void wait_unhook(struct task *task)
         if (task->wait.channel->receiver == task)
             task->wait.channel->receiver = NULL;
         break;
-    case TASK_CALLING:
-        list_remove(&task->slot.link);
-        slot_drop_caps(&task->slot);
-        break;
+    case TASK_CALLING: list_remove(&task->slot.link); break;
     case TASK_REPLYING:
         task->call_sequence++; /* a late answer finds no caller */
         list_remove(&task->server_link);
@@ -220,10 +217,8 @@ void task_stop_for_fault(struct task *task, const struct msg_fault *fault)
 
 static void task_last_step(struct task *task)
 {
-    if (task->supervisor) {
-        uint32_t budget = UINT32_MAX;
-        cap_delete(task->supervisor, &budget); /* clears task->supervisor */
-    }
+    if (task->supervisor)
+        cap_close(task->supervisor); /* clears task->supervisor */
     task_free(task);
 }
 
@@ -247,6 +242,8 @@ static void callers_release(struct task *server)
     }
 }
 
+static bool task_reap(struct chore *chore, uint32_t *budget);
+
 void task_end(struct task *task, int64_t code, bool killed)
 {
     if (task->state == TASK_DEAD)
@@ -265,7 +262,7 @@ void task_end(struct task *task, int64_t code, bool killed)
     callers_release(task);
     slot_drop_caps(&task->slot);
     ((struct task_object *)task->object)->task = NULL;
-    sched_reap_later(task);
+    chore_add(&task->reaping, task_reap, task->priority);
 }
 
 /* Leaves the address space if a CPU still has it loaded. */
@@ -278,16 +275,29 @@ static void task_leave_root(const struct task *task)
     }
 }
 
-bool task_reap(struct task *task, uint32_t budget)
+#define TABLES_A_STEP 256
+
+static bool task_give_memory(struct task *task, uint32_t *budget)
 {
-    if (!cap_table_clear(&task->table, &budget))
-        return false;
-    if (!mappings_clear(task, &budget))
+    struct page_source source = account_page_source(task->account);
+    uint64_t tables = TABLES_A_STEP;
+    if (task->making)
+        object_unref(&task->making->object);
+    task->making = NULL;
+    if (!mappings_clear(task, budget))
         return false;
     fpu_task_ended(task);
     task_leave_root(task);
-    struct page_source source = account_page_source(task->account);
-    paging_root_destroy(task->root, &source);
+    return paging_root_destroy(task->root, &source, &tables);
+}
+
+/* A step of taking back what a dead task holds; at the end its supervisor hears of it. */
+static bool task_reap(struct chore *chore, uint32_t *budget)
+{
+    struct task *task = LIST_OWNER(chore, struct task, reaping);
+    sched_leave(task);
+    if (!cap_table_clear(&task->table, budget) || !task_give_memory(task, budget))
+        return false;
     task->root = 0;
     task->dead_reported = true;
     struct channel *channel = task_reports_to(task);

@@ -50,7 +50,7 @@ struct task {
     struct link callers; /* tasks in TASK_REPLYING that wait for us */
 
     /* scheduling */
-    struct link run_link;     /* in the run queue, or in the list of the dying */
+    struct link run_link;     /* in the run queue */
     struct timer_entry timer; /* in the timer queue while it waits with a deadline; else that is DEADLINE_NEVER, save
                                  between wake-up and finish */
     uint64_t cpu_time_tsc, switched_in_tsc, started_ns;
@@ -60,7 +60,9 @@ struct task {
     struct cap_table table;
     struct account *account;
     struct link mappings; /* sorted by address */
-    void *fpu;            /* 512 bytes, FXSAVE; NULL: never used the FPU */
+    uint32_t mapping_count;
+    struct memory *making; /* memory_create has begun it; referenced */
+    void *fpu;             /* 512 bytes, FXSAVE; NULL: never used the FPU */
 
     /* the end */
     struct object *object;   /* the TASK object; we hold a reference while alive */
@@ -69,7 +71,7 @@ struct task {
     bool fault_reported, dead_reported, killed, reserved;
     int64_t exit_code;
     struct msg_fault fault;
-    uint32_t reap_stage;
+    struct chore reaping;
     char name[TASK_NAME_MAX];
 };
 
@@ -81,7 +83,6 @@ struct task_object {
 #define TASKS_MAX 1024
 extern struct task *task_slots[TASKS_MAX];
 extern uint32_t task_count;
-extern struct slab_cache task_object_cache;
 
 static inline uint32_t task_id(const struct task *task)
 {
@@ -97,7 +98,6 @@ void task_begin(struct task *task, uint64_t entry, uint64_t stack_top, uint64_t 
 /* Ends a task wherever it is; what it holds is taken back in steps (task_reap). The current task must go to
  * sched_dispatch() afterwards. */
 void task_end(struct task *task, int64_t code, bool killed);
-bool task_reap(struct task *task, uint32_t budget); /* a step; true: nothing left */
 void task_stop_for_fault(struct task *task, const struct msg_fault *fault);
 struct task *task_of_cap(const struct cap *cap);
 void task_unnamed(struct object *object);           /* nobody can start or end it any more */

@@ -52,9 +52,8 @@ struct syscall_result sys_task_create(uint64_t user_args)
         return syscall_status(status);
     status = task_new(&args, task->account, supervisor, &made);
     if (status) {
-        uint32_t budget = UINT32_MAX;
         if (supervisor)
-            cap_delete(supervisor, &budget);
+            cap_close(supervisor);
         return syscall_status(status);
     }
     object_ref(made->object);
@@ -74,20 +73,33 @@ status_t task_controlled(uint64_t handle, struct task **target)
     return *target ? OK : ERR_PEER_DIED;
 }
 
-/* The receive right of a channel moves; everything else is derived. */
-static status_t grant_make(struct cap *source, uint32_t rights, uint64_t badge, struct task *target, struct cap **given)
+/* The receive right of a channel moves, with the rights that are left of it. */
+static status_t grant_receive_right(struct cap *source, uint32_t rights, uint64_t badge, struct task *target,
+                                    struct cap **given)
 {
-    status_t status = cap_table_reserve(&target->table);
+    if (badge)
+        return ERR_INVALID;
+    uint32_t before = source->rights;
+    source->rights &= rights;
+    status_t status = cap_install(&target->table, &source);
+    if (status)
+        source->rights = before;
+    *given = source;
+    return status;
+}
+
+static status_t grant_child(struct cap *source, uint32_t rights, uint64_t badge, struct task *target,
+                            struct cap **given)
+{
+    status_t status = source->rights & RIGHT_MINT ? OK : ERR_NO_RIGHT;
+    if (!status)
+        status = cap_derive(source, rights, badge, target->account, given);
     if (status)
         return status;
-    if (source->object->type == OBJECT_CHANNEL && (source->rights & rights & RIGHT_CHANNEL_RECV)) {
-        cap_remove(source);
-        *given = source;
-        return OK;
-    }
-    if (!(source->rights & RIGHT_MINT))
-        return ERR_NO_RIGHT;
-    return cap_derive(source, rights, badge, target->account, given);
+    status = cap_install(&target->table, given);
+    if (status)
+        cap_close(*given);
+    return status;
 }
 
 struct syscall_result sys_task_grant(uint64_t task_handle, uint64_t source_handle, uint64_t rights, uint64_t badge)
@@ -97,12 +109,14 @@ struct syscall_result sys_task_grant(uint64_t task_handle, uint64_t source_handl
     status_t status = task_controlled(task_handle, &target);
     if (!status)
         status = cap_check(&task->table, (handle_t)source_handle, OBJECT_NONE, RIGHT_TRANSFER, &source);
-    if (!status)
-        status = grant_make(source, (uint32_t)rights, badge, target, &given);
+    if (status)
+        return syscall_status(status);
+    bool moves = source->object->type == OBJECT_CHANNEL && (source->rights & rights & RIGHT_CHANNEL_RECV);
+    status = (moves ? grant_receive_right : grant_child)(source, (uint32_t)rights, badge, target, &given);
     if (status)
         return syscall_status(status);
     TRACE2(CAP, CapGrant, TRACE_WORD(task_id(task), task_id(target)), TRACE_WORD(given->object->id, given->rights));
-    return syscall_installed(target, given);
+    return syscall_value(given->handle);
 }
 
 struct syscall_result sys_task_start(uint64_t task_handle, uint64_t entry, uint64_t stack_top, uint64_t argument)

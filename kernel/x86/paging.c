@@ -49,23 +49,31 @@ uint64_t paging_root_create(struct page_source *source)
     return root;
 }
 
-/* Gives back the tables under `count` entries of a table at `level` (3: the root), the mapped frames apart. */
-static void tables_give(uint64_t *table, unsigned count, int level, struct page_source *source)
+/* Gives back the tables under `count` entries of a table at `level` (3: the root), the mapped frames apart. An entry is
+ * cleared when its table is gone, so that the next call goes on behind it. The recursion is as deep as the tables. */
+static bool tables_give(uint64_t *table, unsigned count, int level, struct page_source *source, uint64_t *budget)
 {
     for (unsigned i = 0; i < count; i++) {
         if (!(table[i] & PTE_PRESENT))
             continue;
+        if (!*budget)
+            return false;
         uint64_t next = table[i] & PTE_ADDRESS;
-        if (level > 1)
-            tables_give(phys_to_virt(next), TABLE_ENTRIES, level - 1, source);
+        if (level > 1 && !tables_give(phys_to_virt(next), TABLE_ENTRIES, level - 1, source, budget))
+            return false;
+        table[i] = 0;
         source->give(source->owner, next);
+        (*budget)--;
     }
+    return true;
 }
 
-void paging_root_destroy(uint64_t root, struct page_source *source)
+bool paging_root_destroy(uint64_t root, struct page_source *source, uint64_t *budget)
 {
-    tables_give(phys_to_virt(root), TABLE_ENTRIES / 2, 3, source);
+    if (!tables_give(phys_to_virt(root), TABLE_ENTRIES / 2, 3, source, budget))
+        return false;
     source->give(source->owner, root);
+    return true;
 }
 
 status_t paging_map(uint64_t root, uint64_t address, uint64_t physical, uint32_t protection, struct page_source *source)

@@ -15,8 +15,9 @@ struct page_source {
 
 /* A new root with the kernel half in it. 0 when refused. */
 uint64_t paging_root_create(struct page_source *source);
-/* Frees all table pages of the user half and the root; the mapped frames are not the tables' business. */
-void paging_root_destroy(uint64_t root, struct page_source *source);
+/* Frees all table pages of the user half and the root; the mapped frames are not the tables' business. Gives
+ * back *budget pages at most; false: call again. */
+bool paging_root_destroy(uint64_t root, struct page_source *source, uint64_t *budget);
 /* All or nothing for one page. protection: PROT_* | PAGING_DEVICE. ERR_EXISTS when something is mapped there. */
 status_t paging_map(uint64_t root, uint64_t address, uint64_t physical, uint32_t protection,
                     struct page_source *source);

@@ -1,7 +1,7 @@
 # kernel: platform and memory
 UNIT_TESTS += test_buddy test_slab test_boot_info test_acpi test_klog
 test_buddy_SRCS     := tests/unit/test_buddy.c kernel/memory/buddy.c tests/unit/host_kernel.c
-test_slab_SRCS      := tests/unit/test_slab.c kernel/memory/slab.c tests/unit/slab_host.c tests/unit/host_kernel.c
+test_slab_SRCS      := tests/unit/test_slab.c kernel/memory/slab.c kernel/cap/account.c tests/unit/slab_host.c tests/unit/host_kernel.c
 test_boot_info_SRCS := tests/unit/test_boot_info.c tests/unit/host_log.c kernel/x86/format.c \
                        $(addprefix kernel/x86/,boot_info.c boot_multiboot2.c boot_pvh.c)
 test_acpi_SRCS      := tests/unit/test_acpi.c kernel/x86/acpi.c tests/unit/host_log.c
@@ -49,7 +49,7 @@ test_docs_SRCS := tests/unit/test_docs.c init/manifest.c
 
 # kernel: the core, on a machine of the host (host_machine.h)
 MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_kernel.c slab_host.c) \
-                $(addprefix kernel/,cap/cap.c cap/cap_calls.c cap/object.c cap/object_types.c ipc/channel.c ipc/ipc.c ipc/ipc_fast.c \
+                $(addprefix kernel/,cap/account.c cap/cap.c cap/cap_calls.c cap/object.c cap/object_types.c ipc/channel.c ipc/ipc.c ipc/ipc_fast.c \
                   ipc/transfer.c sched/sched.c sched/task.c sched/task_calls.c memory/memory_object.c memory/memory_calls.c memory/slab.c \
                   irq/irq.c irq/ports.c irq/dma.c trace/trace.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
 MACHINE_FLAGS := -fno-pie -Dsched_yield=kernel_sched_yield # the sanitizers call the host's

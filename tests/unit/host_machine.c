@@ -217,6 +217,13 @@ uint64_t frame_alloc_zeroed(unsigned order, uint32_t node)
     assert_non_null(frames);
     return virt_to_phys(memset(frames, 0, PAGE_SIZE << order));
 }
+uint64_t frame_alloc(unsigned order, uint32_t node)
+{
+    uint64_t physical = frame_alloc_zeroed(order, node);
+    if (physical)
+        memset(phys_to_virt(physical), 0xa5, PAGE_SIZE << order);
+    return physical;
+}
 void frame_free(uint64_t physical, unsigned order)
 {
     machine_frames_out -= 1 << order;
@@ -335,9 +342,9 @@ static handle_t root_names(enum object_type type)
 {
     status_t status;
     struct object *object = object_create(type, machine_root->account, &status);
-    struct cap *cap = cap_create(object, RIGHTS_ALL & ~RIGHTS_SERVICE, machine_root->account);
+    struct cap *cap = cap_create(object, RIGHTS_ALL & ~RIGHTS_SERVICE, machine_root->account, &status);
     object_unref(object);
-    assert_int_equal(cap_install(&machine_root->table, cap), OK);
+    assert_int_equal(cap_install(&machine_root->table, &cap), OK);
     return cap->handle;
 }
 
@@ -351,7 +358,7 @@ int machine_setup(void **state)
     idle = cpus[0].current;
     paging_kernel_root = frame_alloc_zeroed(0, 0);
     trace_init_cpu(&cpus[0], 2);
-    all_memory = account_create(NULL, 2ul << 30);
+    assert_int_equal(account_create(NULL, 2ul << 30, &all_memory), OK);
     assert_int_equal(task_new(&args, all_memory, NULL, &machine_root), OK);
     task_begin(machine_root, 0x1000, 0x2000, 0);
     machine_root_handle = root_names(OBJECT_ROOT);
@@ -374,8 +381,6 @@ int machine_teardown(void **state)
     for (unsigned type = 0; type < OBJECT_TYPE_COUNT; type++)
         assert_int_equal(object_counts[type], 0);
     assert_int_equal(all_memory->used_bytes, 0);
-    assert_int_equal(all_memory->refs, 1);
-    account_unref(all_memory);
     frame_free(paging_kernel_root, 0);
     frame_free(virt_to_phys(trace_rings[0].packets), 1);
     trace_rings[0] = (struct trace_ring){0};

@@ -31,9 +31,10 @@ OBJ := build/obj-$(notdir $(firstword $(CC)))-$(BUILD)
 
 SERVICES      :=
 TEST_SERVICES :=
+HOST_TOOLS    :=
 UNIT_TESTS    :=
 FUZZERS       :=
-include third_party/build.mk $(filter-out third_party/build.mk,$(wildcard */build.mk drivers/*/build.mk tests/*/build.mk tests/*/*/build.mk))
+include third_party/build.mk $(filter-out third_party/build.mk,$(wildcard */build.mk drivers/*/build.mk tools/*/build.mk tests/*/build.mk tests/*/*/build.mk))
 
 LIBRARIES := $(filter-out musl,$(THIRD_PARTY))
 PROGRAMS  := $(sort $(SERVICES) $(TEST_SERVICES))
@@ -81,7 +82,7 @@ say   = @printf '  %-8s %s\n' '$1' '$2'
 Q     = $(if $(V),,@)
 
 .PHONY: all
-all: build/kernel.elf build/services.tar build/trustos.iso ## kernel, services and the bootable ISO (BUILD=release|debug, CC=gcc|clang, V=1 shows commands)
+all: build/kernel.elf build/services.tar build/trustos.iso tools ## kernel, services, the bootable ISO and the host's tools (BUILD=release|debug, CC=gcc|clang, V=1 shows commands)
 
 # ---- Packages and sources ------------------------------------------------------------------------------------------------------
 
@@ -188,6 +189,26 @@ run-kernel: run-check build/kernel.elf build/services.tar ## the same without GR
 run-check:
 	@tools/run.sh check
 
+# ---- Tools that run on the host ------------------------------------------------------------------------------------------------
+
+# Objects are $(OBJ)/host/<tool>/<source>.o; <tool>_DATA is what its sources take in with .incbin
+tool_objects = $(patsubst %,$(OBJ)/host/$1/%.o,$($1_SRCS))
+TOOL_OBJECTS := $(foreach t,$(HOST_TOOLS),$(call tool_objects,$t))
+tool.c = $(strip $(CC) $(HOST_FLAGS) -O2 $($(call unit,$1)_CFLAGS)) -MD -MP -c $2 -o $3
+
+$(HOST_TOOLS:%=$(OBJ)/host/%.flags): $(OBJ)/host/%.flags: FORCE | $(SETUP)
+	$(call write,$(call tool.c,$*) $($*_SRCS) $($*_LIBS))
+$(TOOL_OBJECTS): $(OBJ)/host/%.o: $$(call source,$$*) $(OBJ)/host/$$(call unit,$$*).flags $$($$(call unit,$$*)_DATA)
+	$(call say,HOSTCC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(call tool.c,$*,$<,$@)
+$(HOST_TOOLS:%=build/%): build/%: $$(call tool_objects,$$*) $(OBJ)/host/%.flags build/config
+	$(call say,HOSTLD,$@)
+	$(Q)$(CC) -o $@ $(filter %.o,$^) $($*_LIBS)
+
+.PHONY: tools
+tools: $(HOST_TOOLS:%=build/%) ## the host's tools: build/trustos-trace (docs/trace.md)
+
 # ---- Tests and benchmarks, on the host and in QEMU -----------------------------------------------------------------------------
 
 # Host objects are $(OBJ)/unit/<test>/<source>.o; a fuzzer's are clang's, whatever CC is
@@ -223,7 +244,7 @@ IMAGES := build/kernel.elf build/services.tar build/services-test.tar build/trus
 images: $(IMAGES)
 unit: $(UNIT_TESTS:%=build/unit/%)
 fuzz: $(FUZZERS:%=build/fuzz/%)
-test: build/setup-test unit fuzz images ## everything: host tests, fuzzers (FUZZ_SECONDS=5 each), include rings, format, the image in QEMU
+test: build/setup-test unit fuzz images tools ## everything: host tests, fuzzers (FUZZ_SECONDS=5 each), include rings, format, the image in QEMU
 	@UNIT_TESTS='$(UNIT_TESTS)' FUZZERS='$(FUZZERS)' FUZZ_SECONDS=$(FUZZ_SECONDS) tools/test.sh
 bench: build/setup-test images ## measure TRustOs
 	@tests/bench/run
@@ -236,7 +257,7 @@ check-format: ## is every file as .clang-format says? (with clang-format 14)
 format: ## make it so
 	@tools/check-format.sh --fix
 
--include $(OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(FUZZ_OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(FUZZ_OBJECTS:.o=.d)
 
 # ---- Housekeeping --------------------------------------------------------------------------------------------------------------
 

@@ -71,3 +71,10 @@ test_trace_SRCS           := tests/unit/test_trace.c $(MACHINE_SRCS)
 test_trace_CFLAGS         := $(MACHINE_FLAGS)
 test_trace_LIBS           := $(MACHINE_LIBS)
 test_runq_SRCS            := tests/unit/test_runq.c
+
+# the trace's metadata and its tool; trace-synth makes streams for its tests
+HOST_TOOLS += trace-synth
+trace-synth_SRCS := $(addprefix tests/unit/,trace_synth_main.c trace_synth.c) lib/trace_metadata.c
+UNIT_TESTS += test_trace_metadata test_trace_reader
+test_trace_metadata_SRCS = tests/unit/test_trace_metadata.c $(trace_reader_SRCS)
+test_trace_reader_SRCS   = tests/unit/test_trace_reader.c tests/unit/trace_synth.c tools/trustos-trace/recording.c $(trace_reader_SRCS)

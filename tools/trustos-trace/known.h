@@ -1,0 +1,25 @@
+/* The events of abi/trace_events.h as structs: what report, timeline and perfetto understand. A trace's own layout may
+ * have them under other numbers, with fields in another order, more of them or fewer: fields go by their names. */
+#pragma once
+#include <abi/trace_events.h>
+#include "ctf.h"
+
+typedef uint32_t u32, x32;
+typedef int32_t s32;
+typedef uint64_t u64, x64;
+typedef int64_t s64;
+
+union known_event {
+#define F(type, name) type name;
+#define E(number, Name, name, class, fields) \
+    struct {                                 \
+        fields                               \
+    } Name;
+    TRACE_EVENTS(E, F)
+#undef E
+#undef F
+};
+
+void known_resolve(struct ctf_event_layout *event); /* fills in its known and known_fields */
+/* False for an event that is not known. A field that the trace does not have is 0. */
+bool known_decode(const struct ctf_event *event, union known_event *out);

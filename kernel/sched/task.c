@@ -208,11 +208,11 @@ void task_stop_for_fault(struct task *task, const struct msg_fault *fault)
     task->fault = *fault;
     task->state = TASK_FAULTED;
     TRACE2(FAULT, UserFault, fault->ip, TRACE_WORD(task_id(task), fault->vector));
-    struct channel *channel = task_reports_to(task);
+    struct channel *channel = task->account->parent->held ? task_reports_to(task) : NULL;
     if (channel)
         task_report(task, channel);
     else
-        task_end(task, -1, true);
+        task_end(task, -1, true); /* nobody is left to look at it, or to answer for it */
 }
 
 static void task_last_step(struct task *task)
@@ -291,6 +291,18 @@ static bool task_give_memory(struct task *task, uint32_t *budget)
     return paging_root_destroy(task->root, &source, &tables);
 }
 
+/* A task answers for those that it made and that do not run: they could hold each other's capabilities, and live for
+ * ever. task_end() only queues them: no recursion. */
+static void idle_children_end(const struct task *creator)
+{
+    for (uint32_t i = 0; i < TASKS_MAX; i++) {
+        struct task *child = task_slots[i];
+        if (child && child->account->parent == creator->account &&
+            (child->state == TASK_NEW || child->state == TASK_FAULTED))
+            task_end(child, -1, true);
+    }
+}
+
 /* A step of taking back what a dead task holds; at the end its supervisor hears of it. */
 static bool task_reap(struct chore *chore, uint32_t *budget)
 {
@@ -299,6 +311,7 @@ static bool task_reap(struct chore *chore, uint32_t *budget)
     if (!cap_table_clear(&task->table, budget) || !task_give_memory(task, budget))
         return false;
     task->root = 0;
+    idle_children_end(task);
     task->dead_reported = true;
     struct channel *channel = task_reports_to(task);
     if (channel)

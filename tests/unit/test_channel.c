@@ -625,6 +625,101 @@ static void arguments_are_checked(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, machine_teardown)
 
+/* On any error of a call nothing was moved. */
+static void a_call_that_times_out_gives_back_what_it_moved(void **state)
+{
+    (void)state;
+    handle_t memory = a_memory();
+    struct msg m = message(1, 8);
+    m.head.cap_count = 2;
+    m.head.caps[0] = memory;
+    m.head.caps[1] = a_sender;
+    m.head.kind = MSG_CAP_COPY(1);
+    uint64_t caps = cap_total;
+    assert_int_equal(SYS(a, channel_call, a_sender, P(&m), machine_now_ns + 1000), BLOCKED);
+    assert_null(cap_find(&a->table, memory)); /* on its way */
+    machine_pass(2000);
+    assert_int_equal(machine_answer(a), ERR_TIMED_OUT);
+    assert_non_null(cap_find(&a->table, memory));
+    assert_int_equal(cap_total, caps);
+    assert_int_equal(SYS(a, cap_close, memory), OK);
+    assert_int_equal(SYS(a, cap_close, memory), ERR_BAD_HANDLE);
+}
+
+static void a_call_whose_channel_closes_gives_back_what_it_moved(void **state)
+{
+    (void)state;
+    handle_t memory = a_memory();
+    struct msg m = message(1, 8);
+    m.head.cap_count = 1;
+    m.head.caps[0] = memory;
+    assert_int_equal(SYS(a, channel_call, a_sender, P(&m), DEADLINE_NEVER), BLOCKED);
+    assert_int_equal(SYS(server, cap_close, channel), OK);
+    machine_idle();
+    assert_int_equal(machine_answer(a), ERR_PEER_DIED);
+    assert_non_null(cap_find(&a->table, memory));
+}
+
+static void one_revoked_on_its_way_does_not_come_back(void **state)
+{
+    (void)state;
+    handle_t memory = a_memory();
+    int64_t child = SYS(a, cap_mint, memory, RIGHTS_ALL, 0);
+    struct msg m = message(1, 8);
+    m.head.cap_count = 1;
+    m.head.caps[0] = (handle_t)child;
+    assert_int_equal(SYS(a, channel_call, a_sender, P(&m), machine_now_ns + 1000), BLOCKED);
+    uint32_t budget = 100, removed = 0;
+    assert_true(cap_revoke(machine_cap(a, memory), &budget, &removed));
+    assert_int_equal(removed, 1);
+    machine_pass(2000);
+    assert_int_equal(machine_answer(a), ERR_TIMED_OUT);
+    assert_null(cap_find(&a->table, (handle_t)child));
+}
+
+static void nobody_calls_itself(void **state)
+{
+    (void)state;
+    handle_t own = machine_channel(a, 4, 4);
+    int64_t sender = SYS(a, cap_mint, own, RIGHTS_ALL, 1);
+    struct msg m = message(1, 8);
+    assert_int_equal(SYS(a, channel_call, (uint64_t)sender, P(&m), DEADLINE_NEVER), ERR_BAD_STATE);
+    assert_int_equal(SYS(a, channel_send, (uint64_t)sender, P(&m), 1), 1); /* a note to itself is none */
+}
+
+static void the_receive_right_is_granted_with_the_rights_asked_for(void **state)
+{
+    (void)state;
+    handle_t own = machine_channel(machine_root, 4, 4);
+    assert_int_equal(SYS(machine_root, task_grant, machine_handle(a), own, RIGHTS_ALL, 5), ERR_INVALID);
+    int64_t there = SYS(machine_root, task_grant, machine_handle(a), own, RIGHT_CHANNEL_RECV, 0);
+    assert_true(there > 0);
+    assert_null(cap_find(&machine_root->table, own));
+    assert_int_equal(machine_cap(a, (handle_t)there)->rights, RIGHT_CHANNEL_RECV);
+    assert_ptr_equal(slab_account(machine_cap(a, (handle_t)there)), a->account);
+    struct msg m = message(1, 8);
+    assert_int_equal(SYS(a, channel_send, (uint64_t)there, P(&m), 1), ERR_NO_RIGHT);
+    assert_int_equal(SYS(a, channel_recv, (uint64_t)there, P(&m), 1, DEADLINE_NOW), ERR_WOULD_BLOCK);
+}
+
+/* What was bound through a capability ends when that is revoked, and stays when it is closed. */
+static void a_bound_signal_ends_with_a_revoke_and_not_with_a_close(void **state)
+{
+    (void)state;
+    int64_t bell = SYS(server, signal_create);
+    int64_t child = SYS(server, cap_mint, (uint64_t)bell, RIGHTS_ALL, 0);
+    assert_int_equal(SYS(server, signal_bind, (uint64_t)child, channel), OK);
+    assert_int_equal(SYS(server, cap_close, (uint64_t)child), OK);
+    assert_int_equal(SYS(server, signal_raise, (uint64_t)bell, 4), OK);
+    struct msg m;
+    assert_int_equal(SYS(server, channel_recv, channel, P(&m), 1, DEADLINE_NOW), 0);
+    assert_int_equal(server->context.rdx, 4);
+    assert_int_equal(SYS(server, cap_revoke, (uint64_t)bell), OK);
+    assert_int_equal(SYS(server, signal_raise, (uint64_t)bell, 4), OK);
+    assert_int_equal(SYS(server, channel_recv, channel, P(&m), 1, DEADLINE_NOW), ERR_WOULD_BLOCK);
+    assert_int_equal(SYS(server, signal_bind, (uint64_t)bell, channel), OK); /* free for another */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -656,6 +751,12 @@ int main(void)
         TEST(a_server_that_dies_lets_its_callers_go),
         TEST(quotas_are_as_before_after_much_use),
         TEST(arguments_are_checked),
+        TEST(a_call_that_times_out_gives_back_what_it_moved),
+        TEST(a_call_whose_channel_closes_gives_back_what_it_moved),
+        TEST(one_revoked_on_its_way_does_not_come_back),
+        TEST(nobody_calls_itself),
+        TEST(the_receive_right_is_granted_with_the_rights_asked_for),
+        TEST(a_bound_signal_ends_with_a_revoke_and_not_with_a_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -290,6 +290,59 @@ static void a_table_of_many_is_taken_back_in_steps(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, machine_teardown)
 
+/* Their capabilities lie in their own tables: only the creator's death can end them. */
+static void new_tasks_that_hold_each_other_end_with_their_creator(void **state)
+{
+    (void)state;
+    handle_t maker_handle;
+    struct task *maker = machine_task_new("maker", 10, 400, HANDLE_NONE, &maker_handle);
+    handle_t root = machine_grant(maker, machine_root_handle, RIGHTS_ALL, 0);
+    SYS(machine_root, task_start, maker_handle, 0x1000, 0x2000, 0);
+    struct task_create_args args = {.name = "held", .priority = 5, .quota_pages = 50, .root = root};
+    int64_t one = SYS(maker, task_create, P(&args)), two = SYS(maker, task_create, P(&args));
+    assert_true(one > 0 && two > 0);
+    assert_true(SYS(maker, task_grant, one, two, RIGHTS_ALL, 0) > 0);
+    assert_true(SYS(maker, task_grant, two, one, RIGHTS_ALL, 0) > 0);
+    assert_true(SYS(maker, task_grant, one, one, RIGHTS_ALL, 0) > 0);
+    uint32_t count = task_count;
+    SYS(machine_root, task_kill, maker_handle);
+    machine_idle();
+    assert_int_equal(task_count, count - 3);
+}
+
+static void a_fault_whose_creator_is_gone_ends_the_task(void **state)
+{
+    (void)state;
+    handle_t maker_handle, channel = machine_channel(machine_root, 4, 4);
+    struct task *maker = machine_task_new("maker", 10, 400, HANDLE_NONE, &maker_handle);
+    handle_t root = machine_grant(maker, machine_root_handle, RIGHTS_ALL, 0);
+    handle_t supervisor = machine_grant(maker, channel, RIGHTS_ALL & ~RIGHT_CHANNEL_RECV, 7);
+    SYS(machine_root, task_start, maker_handle, 0x1000, 0x2000, 0);
+    struct task_create_args args = {
+        .name = "orphan", .priority = 5, .quota_pages = 50, .root = root, .supervisor = supervisor};
+    int64_t made = SYS(maker, task_create, P(&args));
+    struct task *orphan = task_of_cap(machine_cap(maker, (handle_t)made));
+    SYS(maker, task_start, (uint64_t)made, 0x1000, 0x2000, 0);
+    SYS(machine_root, task_kill, maker_handle);
+    machine_idle();
+    machine_run(orphan);
+    struct msg_fault fault = {.vector = 14};
+    task_stop_for_fault(orphan, &fault);
+    machine_idle();
+    assert_false(machine_alive(orphan) && orphan->state == TASK_FAULTED);
+}
+
+static void a_channel_that_the_quota_refuses_is_gone_once(void **state)
+{
+    (void)state;
+    struct task *poor = machine_task("poor", 10, 12, HANDLE_NONE);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(SYS(poor, channel_create, 1024, 1), ERR_QUOTA);
+    int64_t one = SYS(poor, channel_create, 1, 1), two = SYS(poor, channel_create, 1, 1);
+    assert_true(one > 0 && two > 0);
+    assert_ptr_not_equal(machine_cap(poor, (handle_t)one)->object, machine_cap(poor, (handle_t)two)->object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +356,9 @@ int main(void)
         TEST(tasks_die_in_every_state),
         TEST(grants_stay_within_the_right),
         TEST(a_table_of_many_is_taken_back_in_steps),
+        TEST(new_tasks_that_hold_each_other_end_with_their_creator),
+        TEST(a_fault_whose_creator_is_gone_ends_the_task),
+        TEST(a_channel_that_the_quota_refuses_is_gone_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

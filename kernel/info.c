@@ -1,5 +1,6 @@
 /* system_info: what the kernel tells of itself, one function a kind; and the log, trace and power calls. */
 #include "kernel/irq/device.h"
+#include "kernel/irq/iommu.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/memory.h"
 #include "kernel/sched/sched.h"
@@ -166,6 +167,16 @@ static struct syscall_result info_platform(struct sink *sink, uint64_t index)
     return sink_result(sink, sink_put(sink, &platform, sizeof platform));
 }
 
+static struct syscall_result info_iommu_faults(struct sink *sink, uint64_t index)
+{
+    struct iommu_fault fault;
+    status_t status = OK;
+    for (; sink->bytes >= sizeof fault && !status && iommu_fault_read(index, &fault); index = fault.sequence + 1)
+        status = sink_put(sink, &fault, sizeof fault);
+    iommu_faults_seen();
+    return sink_result(sink, status);
+}
+
 static const struct {
     struct syscall_result (*tell)(struct sink *sink, uint64_t index);
     enum object_type type;
@@ -179,6 +190,7 @@ static const struct {
     [INFO_TRACE] = {info_trace, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_OBJECTS] = {info_objects, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_PLATFORM] = {info_platform, OBJECT_ROOT, RIGHT_ROOT_DEVICE},
+    [INFO_IOMMU_FAULTS] = {info_iommu_faults, OBJECT_ROOT, RIGHT_ROOT_DEVICE},
 };
 
 struct syscall_result sys_system_info(uint64_t handle, uint64_t kind, uint64_t index, uint64_t buffer, uint64_t bytes)

@@ -265,14 +265,20 @@ static inline result_t dma_create(handle_t root, uint32_t bus_id)
 {
     return syscall3(SYS_dma_create, root, bus_id, 0).value;
 }
-/* Writes one device address a page. */
+/* Writes one device address a page. At most 4096 pages a call (ERR_TOO_LONG), and 4096 pins a device (ERR_TABLE_FULL). The
+ * device may write them if the capability has RIGHT_MEMORY_WRITE; where there is an IOMMU, only then. */
 static inline status_t dma_pin(handle_t dma, handle_t memory, size_t first_page, size_t pages, uint64_t *addresses)
 {
     return (status_t)syscall6(SYS_dma_pin, dma, memory, first_page, pages, (uint64_t)addresses, 0).value;
 }
+/* Every pin of that memory. Goes on by itself like cap_revoke. ERR_IO: the IOMMU does not answer, and the memory is lost. */
 static inline status_t dma_unpin(handle_t dma, handle_t memory)
 {
-    return (status_t)syscall3(SYS_dma_unpin, dma, memory, 0).value;
+    status_t status;
+    do {
+        status = (status_t)syscall3(SYS_dma_unpin, dma, memory, 0).value;
+    } while (status == ERR_RESTARTED);
+    return status;
 }
 
 /* ---- log, trace, power ---- */

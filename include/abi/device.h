@@ -21,7 +21,9 @@ struct irq_route {
  * last one goes with pins still in it (devmgr died), they stay, and the next dma_create gets them back: its holder stops
  * the device, then revokes. With an IOMMU a device without a dma capability reaches nothing at all.
  *
- * dma_pin(dma, memory, first_page, pages, uint64_t *addresses, flags): a device address for each page.
+ * dma_pin(dma, memory, first_page, pages, uint64_t *addresses, flags): a device address for each page, of 4096 at most
+ * (ERR_TOO_LONG). With an IOMMU they are a run of addresses of the device's own, below 4 GiB, and the device may write only
+ * what was pinned with RIGHT_MEMORY_WRITE.
  * Pins end with dma_unpin(dma, memory), or when the capability that the dma capability came from is revoked; they
  * outlive the driver, for its device may still write. */
 #define DMA_BUS_ID(bus, device, function) ((uint32_t)(bus) << 8 | (uint32_t)(device) << 3 | (uint32_t)(function))

@@ -18,7 +18,7 @@ const struct object_class object_classes[OBJECT_TYPE_COUNT] = {
     [OBJECT_SIGNAL] = {.bytes = sizeof(struct signal)}, /* a bound one is referenced by its channel */
     [OBJECT_IRQ] = {.bytes = sizeof(struct irq), .destroy = irq_destroy, .unnamed = irq_unnamed},
     [OBJECT_IOPORT] = {.bytes = sizeof(struct ioport)},
-    [OBJECT_DMA] = {.bytes = sizeof(struct dma), .unnamed = dma_unnamed},
+    [OBJECT_DMA] = {.bytes = sizeof(struct dma), .destroy = dma_destroy, .unnamed = dma_unnamed},
     [OBJECT_TRACE] = PLAIN,
     [OBJECT_POWER] = PLAIN,
     [OBJECT_ROOT] = PLAIN,

@@ -1,5 +1,6 @@
 /* Interrupts: vectors, the signals that they raise, irq_create, irq_bind, irq_ack. */
 #include "kernel/irq/device.h"
+#include "kernel/irq/iommu.h"
 #include "kernel/sched/task.h"
 #include "kernel/syscall.h"
 #include "kernel/trace/trace.h"
@@ -16,59 +17,121 @@ status_t device_root_check(uint64_t handle)
 
 static bool irq_is_line(const struct irq *irq)
 {
-    return irq->kind != IRQ_MESSAGE;
+    return irq->kind == IRQ_LINE_LEVEL || irq->kind == IRQ_LINE_EDGE;
 }
 
 void irq_interrupt(uint32_t vector)
 {
     struct irq *irq = irqs[vector];
-    if (!irq)
+    bool news = vector != VECTOR_IOMMU || iommu_fault_interrupt();
+    if (!irq || !news)
         return;
     irq->count++;
     if (irq_is_line(irq))
-        ioapic_set_mask(irq->gsi, true);
+        ioapic_set_mask(irq->number, true);
     if (irq->signal)
         signal_raise_bits(irq->signal, 1ul << irq->bit);
 }
 
-static uint32_t vector_take(void)
+static uint32_t vector_take(uint32_t kind)
 {
+    if (kind == IRQ_IOMMU)
+        return VECTOR_IOMMU;
     for (uint32_t v = VECTOR_DEVICE_FIRST; v <= VECTOR_DEVICE_LAST; v++)
         if (!irqs[v])
             return v;
     return 0;
 }
 
-static status_t irq_route_make(struct irq *irq, struct irq_route *route)
+/* ---- where it comes from, and to which vector it goes ---- */
+
+static status_t message_route(const struct irq *irq, uint32_t apic_id, struct irq_route *route)
 {
-    uint32_t apic_id = cpu_this()->apic_id;
-    route->vector = irq->vector;
-    if (!irq_is_line(irq)) {
+    if (!iommu_remaps_interrupts()) {
         msi_compose(irq->vector, apic_id, route);
         return OK;
     }
-    bool level = irq->kind == IRQ_LINE_LEVEL;
-    return ioapic_route(irq->gsi, irq->vector, apic_id, level, level);
+    iommu_message_compose(irq->vector, route);
+    return iommu_interrupt_allow(irq->vector, apic_id, irq->number, false);
 }
 
-static bool gsi_in_use(uint32_t kind, uint32_t gsi)
+static status_t line_route(const struct irq *irq, uint32_t apic_id)
+{
+    bool level = irq->kind == IRQ_LINE_LEVEL;
+    if (!iommu_remaps_interrupts())
+        return ioapic_route(irq->number, irq->vector, apic_id, level, level);
+    uint32_t ioapic, source;
+    status_t status = ioapic_id_of(irq->number, &ioapic);
+    if (!status)
+        status = iommu_ioapic_source(ioapic, &source);
+    if (!status)
+        status = iommu_interrupt_allow(irq->vector, apic_id, source, level);
+    return status ? status : ioapic_route_remapped(irq->number, irq->vector, level, level);
+}
+
+static status_t irq_route_make(const struct irq *irq, struct irq_route *route)
+{
+    uint32_t apic_id = cpu_this()->apic_id;
+    route->vector = irq->vector;
+    if (irq->kind == IRQ_MESSAGE)
+        return message_route(irq, apic_id, route);
+    return irq_is_line(irq) ? line_route(irq, apic_id) : OK;
+}
+
+static void irq_route_end(const struct irq *irq)
+{
+    if (irq->kind != IRQ_IOMMU && iommu_remaps_interrupts())
+        iommu_interrupt_forbid(irq->vector);
+}
+
+/* ---- making one ---- */
+
+static bool line_in_use(uint64_t gsi)
 {
     for (uint32_t v = VECTOR_DEVICE_FIRST; v <= VECTOR_DEVICE_LAST; v++)
-        if (kind != IRQ_MESSAGE && irqs[v] && irq_is_line(irqs[v]) && irqs[v]->gsi == gsi)
+        if (irqs[v] && irq_is_line(irqs[v]) && irqs[v]->number == gsi)
             return true;
     return false;
+}
+
+static status_t line_check(uint64_t gsi)
+{
+    if (gsi >= ioapic_gsi_count())
+        return ERR_INVALID;
+    return line_in_use(gsi) ? ERR_BUSY : OK;
+}
+static status_t message_check(uint64_t bus_id)
+{
+    return bus_id > 0xffff ? ERR_INVALID : OK;
+}
+static status_t iommu_check(uint64_t number)
+{
+    if (number)
+        return ERR_INVALID;
+    if (!iommu_on())
+        return ERR_NOT_SUPPORTED;
+    return irqs[VECTOR_IOMMU] ? ERR_BUSY : OK;
+}
+
+static status_t (*const kind_checks[])(uint64_t number) = {[IRQ_LINE_LEVEL] = line_check,
+                                                           [IRQ_LINE_EDGE] = line_check,
+                                                           [IRQ_MESSAGE] = message_check,
+                                                           [IRQ_IOMMU] = iommu_check};
+
+static status_t irq_check(uint64_t root, uint64_t kind, uint64_t number)
+{
+    status_t status = device_root_check(root);
+    if (!status && kind >= sizeof kind_checks / sizeof kind_checks[0])
+        status = ERR_INVALID;
+    return status ? status : kind_checks[kind](number);
 }
 
 struct syscall_result sys_irq_create(uint64_t root, uint64_t kind, uint64_t number, uint64_t user_route)
 {
     struct task *task = task_this();
     struct irq_route route = {0};
-    status_t status = device_root_check(root);
-    uint32_t vector = vector_take();
-    if (!status && (kind > IRQ_MESSAGE || (kind != IRQ_MESSAGE && number >= ioapic_gsi_count())))
-        status = ERR_INVALID;
-    if (!status && gsi_in_use((uint32_t)kind, (uint32_t)number))
-        status = ERR_BUSY;
+    status_t status = irq_check(root, kind, number);
+    uint32_t vector = vector_take((uint32_t)kind);
     if (!status && !vector)
         status = ERR_NO_MEMORY;
     if (!status)
@@ -79,7 +142,7 @@ struct syscall_result sys_irq_create(uint64_t root, uint64_t kind, uint64_t numb
     if (!irq)
         return syscall_status(status);
     irq->kind = (uint32_t)kind;
-    irq->gsi = (uint32_t)number;
+    irq->number = (uint32_t)number;
     irq->vector = vector;
     irqs[vector] = irq;
     status = irq_route_make(irq, &route);
@@ -96,7 +159,7 @@ static void irq_unbind(struct irq *irq)
 {
     struct signal *signal = irq->signal;
     if (irq_is_line(irq))
-        ioapic_set_mask(irq->gsi, true);
+        ioapic_set_mask(irq->number, true);
     if (!signal)
         return;
     use_remove(&irq->by_irq);
@@ -126,7 +189,9 @@ bool irq_signal_use_ends(struct use *use, uint32_t *budget)
 
 bool irq_destroy(struct object *object)
 {
-    irqs[((struct irq *)object)->vector] = NULL;
+    const struct irq *irq = (const struct irq *)object;
+    irq_route_end(irq);
+    irqs[irq->vector] = NULL;
     return true;
 }
 
@@ -151,7 +216,7 @@ struct syscall_result sys_irq_bind(uint64_t handle, uint64_t signal_handle, uint
     cap_use(cap, &irq->by_irq, USE_IRQ);
     cap_use(signal_cap, &irq->by_signal, USE_IRQ_SIGNAL);
     if (irq_is_line(irq))
-        ioapic_set_mask(irq->gsi, false);
+        ioapic_set_mask(irq->number, false);
     return syscall_status(OK);
 }
 
@@ -163,6 +228,6 @@ struct syscall_result sys_irq_ack(uint64_t handle)
         return syscall_status(status);
     const struct irq *irq = (const struct irq *)cap->object;
     if (irq_is_line(irq) && irq->signal)
-        ioapic_set_mask(irq->gsi, false);
+        ioapic_set_mask(irq->number, false);
     return syscall_status(OK);
 }

@@ -2,7 +2,7 @@
  * checked (signature, length, checksum) before a field is read, each field against the length; a table that fails is skipped
  * with a log line. */
 #include <string.h>
-#include "kernel/x86/acpi.h"
+#include "kernel/x86/acpi_table.h"
 #include "kernel/x86/boot_info.h"
 #include "kernel/x86/log.h"
 
@@ -15,20 +15,7 @@ struct acpi_facts acpi;
 struct acpi_cpu acpi_cpus[64];
 uint32_t acpi_cpu_count;
 
-struct table {
-    const uint8_t *bytes;
-    uint32_t length;
-};
-
-/* ---- Reading: a field that lies beyond the table reads as 0 ---------------------------------------------------- */
-
-static uint64_t field(struct table table, uint32_t offset, uint32_t bytes)
-{
-    uint64_t value = 0;
-    if (offset < table.length && bytes <= table.length - offset)
-        memcpy(&value, table.bytes + offset, bytes);
-    return value;
-}
+/* ---- Reading ------------------------------------------------------------------------------------------------------- */
 
 static bool sums_to_zero(const uint8_t *bytes, uint64_t length)
 {
@@ -142,13 +129,6 @@ static void take_mcfg(struct table mcfg)
     }
 }
 
-/* ---- DMAR: only whether there is one yet ----------------------------------------------------------------------- */
-
-static void take_dmar(struct table dmar)
-{
-    platform.iommu_present = dmar.length > HEADER_BYTES;
-}
-
 /* ---- FADT, §5.2.9, and \_S5 in the DSDT --------------------------------------------------------------------------- */
 
 #define FADT_RESET_SUPPORTED (1u << 10)
@@ -209,7 +189,7 @@ static void take_fadt(struct table fadt)
 static const struct {
     char signature[5];
     void (*take)(struct table table);
-} table_takers[] = {{"APIC", take_madt}, {"MCFG", take_mcfg}, {"FACP", take_fadt}, {"DMAR", take_dmar}};
+} table_takers[] = {{"APIC", take_madt}, {"MCFG", take_mcfg}, {"FACP", take_fadt}, {"DMAR", acpi_take_dmar}};
 
 /* The signature first: tables that nobody reads are not summed. */
 static void take_table(uint64_t physical)
@@ -290,4 +270,5 @@ void acpi_init(void)
     else if (!take_root(field(fields, 24, 8), "XSDT", 8) && !take_root(field(fields, 16, 4), "RSDT", 4))
         klog(KLOG_WARNING, "acpi: neither XSDT nor RSDT is sound, going on with a PC's defaults");
     defaults_where_missing();
+    acpi_dmar_finish();
 }

@@ -14,6 +14,23 @@ struct acpi_gas { /* generic address structure, §5.2.3.2 */
 } __attribute__((packed));
 enum { GAS_MEMORY = 0, GAS_PORT = 1 };
 
+/* DMAR (VT-d specification 3.1, chapter 8), PCI segment 0. */
+#define ACPI_IOMMUS_MAX 16
+#define ACPI_COVERED_MAX 64
+struct acpi_bus_ids {
+    uint32_t first, last;
+};
+struct acpi_interrupt_source {
+    uint32_t ioapic_id, source_id; /* as whom an I/O APIC sends interrupts: a DMA_BUS_ID */
+};
+struct acpi_dmar {
+    uint64_t units[ACPI_IOMMUS_MAX]; /* where their registers are */
+    struct acpi_interrupt_source ioapics[ACPI_IOAPICS_MAX];
+    struct acpi_bus_ids covered[ACPI_COVERED_MAX]; /* devices that lie behind one of the units */
+    uint32_t unit_count, ioapic_count, covered_count;
+    bool interrupts_remappable; /* the firmware allows it, and names each I/O APIC of the MADT */
+};
+
 struct acpi_facts {
     uint64_t local_apic_physical;
     struct acpi_ioapic ioapics[ACPI_IOAPICS_MAX];
@@ -28,5 +45,8 @@ struct acpi_facts {
     bool reset_known;
     struct acpi_gas reset_register;
     uint8_t reset_value;
+    struct acpi_dmar dmar; /* unit_count 0: none */
 };
 extern struct acpi_facts acpi;
+/* By ports, at boot only; all ones where nothing answers (PCI 3.0 §3.2.2.3.2). Tests bring their own. */
+uint32_t pci_config_read8(uint32_t bus_id, uint32_t offset);

@@ -97,6 +97,11 @@ void apic_timer_calibrate(void)
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
 }
 
+bool apic_is_x2apic(void)
+{
+    return !registers;
+}
+
 void apic_eoi(void)
 {
     apic_write(APIC_EOI, 0);

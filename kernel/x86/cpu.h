@@ -63,6 +63,7 @@ static inline struct cpu *cpu_this(void)
 
 #define VECTOR_TIMER 0xef
 #define VECTOR_IPI 0xfd
+#define VECTOR_IOMMU 0xf0 /* the IOMMU refused something */
 #define VECTOR_SPURIOUS 0xff
 #define VECTOR_DEVICE_FIRST 0x30
 #define VECTOR_DEVICE_LAST 0xee

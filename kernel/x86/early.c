@@ -1,5 +1,7 @@
 /* What only matters until the kernel has its own page tables. */
 #include <string.h>
+#include "kernel/x86/acpi.h"
+#include "kernel/x86/asm.h"
 #include "kernel/x86/boot_info.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/log.h"
@@ -13,6 +15,12 @@ const void *early_view(uint64_t physical, uint64_t bytes)
     if (physical >= EARLY_MAP_BYTES || bytes > EARLY_MAP_BYTES - physical)
         return NULL;
     return phys_to_virt(physical);
+}
+
+uint32_t pci_config_read8(uint32_t bus_id, uint32_t offset)
+{
+    out32(0xcf8, 0x80000000u | bus_id << 8 | (offset & 0xfc));
+    return in8((uint16_t)(0xcfc + (offset & 3)));
 }
 
 static bool loader_parse(uint32_t magic, uint64_t info_physical)

@@ -11,7 +11,7 @@ enum { REGISTER_VERSION = 1, REGISTER_REDIRECTION = 0x10 };
 
 static struct ioapic {
     volatile uint32_t *registers; /* [0] selects, [4] is the window */
-    uint32_t gsi_base, lines;
+    uint32_t id, gsi_base, lines;
 } ioapics[ACPI_IOAPICS_MAX];
 static uint32_t ioapic_count;
 
@@ -44,6 +44,7 @@ static void ioapic_add(const struct acpi_ioapic *found)
 {
     struct ioapic *ioapic = &ioapics[ioapic_count];
     ioapic->registers = mmio_map(found->physical, 32);
+    ioapic->id = found->id;
     ioapic->gsi_base = found->gsi_base;
     ioapic->lines = (ioapic_read(ioapic, REGISTER_VERSION) >> 16 & 0xff) + 1;
     if (ioapic->lines > LINES_MAX) {
@@ -72,16 +73,37 @@ uint32_t ioapic_gsi_count(void)
     return count;
 }
 
-/* Masked while the two halves differ. Physical destination, fixed delivery. */
-status_t ioapic_route(uint32_t gsi, uint32_t vector, uint32_t apic_id, bool level, bool active_low)
+status_t ioapic_id_of(uint32_t gsi, uint32_t *id)
 {
     const struct ioapic *ioapic = ioapic_of(gsi);
-    if (!ioapic || apic_id > 0xff)
+    if (!ioapic)
+        return ERR_INVALID;
+    *id = ioapic->id;
+    return OK;
+}
+
+/* Masked while the two halves differ. */
+static status_t entry_set(uint32_t gsi, uint32_t vector, uint32_t high, bool level, bool active_low)
+{
+    const struct ioapic *ioapic = ioapic_of(gsi);
+    if (!ioapic)
         return ERR_INVALID;
     uint32_t low = vector | ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) | (active_low ? ENTRY_ACTIVE_LOW : 0);
     ioapic_write(ioapic, entry_register(ioapic, gsi), low);
-    ioapic_write(ioapic, entry_register(ioapic, gsi) + 1, apic_id << 24);
+    ioapic_write(ioapic, entry_register(ioapic, gsi) + 1, high);
     return OK;
+}
+
+/* Physical destination, fixed delivery. */
+status_t ioapic_route(uint32_t gsi, uint32_t vector, uint32_t apic_id, bool level, bool active_low)
+{
+    return apic_id > 0xff ? ERR_INVALID : entry_set(gsi, vector, apic_id << 24, level, active_low);
+}
+
+/* VT-d specification 3.1 §5.1.5.1: the number in bits 63:49 (and 11, beyond what a vector needs), 48 says remapped. */
+status_t ioapic_route_remapped(uint32_t gsi, uint32_t vector, bool level, bool active_low)
+{
+    return entry_set(gsi, vector, vector << 17 | 1u << 16, level, active_low);
 }
 
 void ioapic_set_mask(uint32_t gsi, bool masked)

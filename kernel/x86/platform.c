@@ -1,7 +1,9 @@
 /* The order in which the machine comes up. Each step needs only what stands above it. */
 #include <abi/boot_options.h>
+#include "kernel/irq/iommu.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/memory.h"
+#include "kernel/x86/acpi.h"
 #include "kernel/x86/boot_info.h"
 #include "kernel/x86/clock.h"
 #include "kernel/x86/cpu.h"
@@ -63,4 +65,6 @@ void platform_init(uint32_t magic, uint64_t info_physical)
     ioapic_init();
     random_init();
     clock_init();
+    iommu_init(&acpi.dmar, cpu_this()->apic_id, apic_is_x2apic());
+    platform.iommu_present = iommu_on();
 }

@@ -7,7 +7,7 @@
 /* kernel_main()'s first call: everything below, in the right order. Interrupts stay off. (platform.c) */
 void platform_init(uint32_t magic, uint64_t info_physical);
 
-/* ---- acpi.c: static tables only (RSDP, RSDT or XSDT, MADT, MCFG, FADT; later SRAT, SLIT, DMAR) ---- */
+/* ---- acpi.c: static tables only (RSDP, RSDT or XSDT, MADT, MCFG, FADT, DMAR; later SRAT, SLIT) ---- */
 void acpi_init(void); /* reads boot_info.rsdp_physical, else searches EBDA and 0xe0000; a broken table is skipped with a
                          log line, the machine goes on with defaults */
 extern struct platform_info platform;
@@ -20,6 +20,7 @@ extern uint32_t acpi_cpu_count;
 /* ---- apic.c, ioapic.c ---- */
 void apic_init(void); /* this CPU's local APIC on (x2APIC if the firmware left it on), 8259s masked off */
 void apic_eoi(void);
+bool apic_is_x2apic(void); /* ids of more than eight bits */
 /* One-shot, VECTOR_TIMER; UINT64_MAX turns it off; past ones fire at once. A deadline farther away than the timer counts
  * (a minute) fires early: look at the clock, and arm again. */
 void apic_timer_arm(uint64_t deadline_ns);
@@ -27,6 +28,9 @@ void ioapic_init(void);
 uint32_t ioapic_gsi_count(void);
 /* Programs and masks; unmask with ioapic_set_mask(gsi, false). */
 status_t ioapic_route(uint32_t gsi, uint32_t vector, uint32_t apic_id, bool level, bool active_low);
+/* The same where interrupts are remapped: `vector` is the entry's number too, and the entry says to whom it goes. */
+status_t ioapic_route_remapped(uint32_t gsi, uint32_t vector, bool level, bool active_low);
+status_t ioapic_id_of(uint32_t gsi, uint32_t *id); /* the MADT's; ERR_INVALID: no such line */
 void ioapic_set_mask(uint32_t gsi, bool masked);
 void msi_compose(uint32_t vector, uint32_t apic_id, struct irq_route *route);
 

@@ -15,3 +15,7 @@ FUZZERS += fuzz_console_line fuzz_jarvis_parser
 fuzz_console_line_SRCS  := tests/fuzz/fuzz_console_line.c rconsole/console_line.c
 fuzz_jarvis_parser_SRCS := tests/fuzz/fuzz_jarvis_parser.c $(addprefix jarvis/,parser.c slots.c grammar.c words.c fold.c values.c \
                            lexicon.c lexicon_en.c lexicon_fr.c lexicon_names.c)
+
+# kernel: what the firmware tells of IOMMUs
+FUZZERS += fuzz_dmar
+fuzz_dmar_SRCS := tests/fuzz/fuzz_dmar.c kernel/x86/acpi_dmar.c

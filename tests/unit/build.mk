@@ -4,7 +4,7 @@ test_buddy_SRCS     := tests/unit/test_buddy.c kernel/memory/buddy.c tests/unit/
 test_slab_SRCS      := tests/unit/test_slab.c kernel/memory/slab.c kernel/cap/account.c tests/unit/slab_host.c tests/unit/host_kernel.c
 test_boot_info_SRCS := tests/unit/test_boot_info.c tests/unit/host_log.c kernel/x86/format.c \
                        $(addprefix kernel/x86/,boot_info.c boot_multiboot2.c boot_pvh.c)
-test_acpi_SRCS      := tests/unit/test_acpi.c kernel/x86/acpi.c tests/unit/host_log.c
+test_acpi_SRCS      := tests/unit/test_acpi.c kernel/x86/acpi.c kernel/x86/acpi_dmar.c tests/unit/host_log.c
 test_klog_SRCS      := tests/unit/test_klog.c kernel/x86/format.c kernel/x86/log.c
 
 # lib, init, devmgr
@@ -48,10 +48,11 @@ UNIT_TESTS += test_docs
 test_docs_SRCS := tests/unit/test_docs.c init/manifest.c
 
 # kernel: the core, on a machine of the host (host_machine.h)
-MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_kernel.c slab_host.c) \
+MACHINE_IOMMU := $(addprefix irq/,iova.c iommu_domain.c vtd.c vtd_context.c vtd_fault.c vtd_flush.c vtd_remap.c vtd_tables.c vtd_unit.c)
+MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_kernel.c slab_host.c vtd_model.c) \
                 $(addprefix kernel/,cap/account.c cap/cap.c cap/cap_calls.c cap/object.c cap/object_types.c ipc/channel.c ipc/ipc.c ipc/ipc_fast.c \
                   ipc/transfer.c sched/sched.c sched/task.c sched/task_calls.c memory/memory_object.c memory/memory_calls.c memory/slab.c \
-                  irq/irq.c irq/ports.c irq/dma.c trace/trace.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
+                  irq/irq.c irq/ports.c irq/dma.c $(MACHINE_IOMMU) trace/trace.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
 MACHINE_FLAGS := -fno-pie -Dsched_yield=kernel_sched_yield # the sanitizers call the host's
 MACHINE_LIBS  := -no-pie -Wl,-T,tests/unit/host_machine.ld
 UNIT_TESTS += test_cap test_channel test_task test_memory_object test_trace test_runq
@@ -64,6 +65,9 @@ test_channel_LIBS         := $(MACHINE_LIBS)
 test_task_SRCS            := tests/unit/test_task.c $(MACHINE_SRCS)
 test_task_CFLAGS          := $(MACHINE_FLAGS)
 test_task_LIBS            := $(MACHINE_LIBS)
+test_iommu_SRCS           := tests/unit/test_iommu.c $(MACHINE_SRCS)
+test_iommu_CFLAGS         := $(MACHINE_FLAGS)
+test_iommu_LIBS           := $(MACHINE_LIBS)
 test_memory_object_SRCS   := tests/unit/test_memory_object.c $(MACHINE_SRCS)
 test_memory_object_CFLAGS := $(MACHINE_FLAGS)
 test_memory_object_LIBS   := $(MACHINE_LIBS)

@@ -159,6 +159,16 @@ status_t ioapic_route(uint32_t gsi, uint32_t vector, uint32_t apic_id, bool leve
     (void)gsi, (void)vector, (void)apic_id, (void)level, (void)active_low;
     return OK;
 }
+status_t ioapic_id_of(uint32_t gsi, uint32_t *id)
+{
+    *id = 0;
+    return gsi < ioapic_gsi_count() ? OK : ERR_INVALID;
+}
+status_t ioapic_route_remapped(uint32_t gsi, uint32_t vector, bool level, bool active_low)
+{
+    (void)gsi, (void)vector, (void)level, (void)active_low;
+    return OK;
+}
 void ioapic_set_mask(uint32_t gsi, bool masked)
 {
     (void)gsi, (void)masked;

@@ -80,7 +80,14 @@ static uint8_t *table_add(uint64_t physical, const char *signature, unsigned len
 #define AT_MCFG 0x3000
 #define AT_FADT 0x4000
 #define AT_DSDT 0x5000
-static uint8_t *rsdp, *xsdt, *madt, *mcfg, *fadt, *dsdt;
+#define AT_DMAR 0x7000
+static uint8_t *rsdp, *xsdt, *madt, *mcfg, *fadt, *dsdt, *dmar;
+
+/* A bridge at 00:1c.0 with bus 2 behind it; every other answers all ones. */
+uint32_t pci_config_read8(uint32_t bus_id, uint32_t offset)
+{
+    return bus_id == DMA_BUS_ID(0, 28, 0) && (offset == 0x19 || offset == 0x1a) ? 2 : 0xff;
+}
 
 static void make_madt(void)
 {
@@ -122,6 +129,26 @@ static void make_dsdt(void)
     seal(dsdt, 100, 9);
 }
 
+#define DMAR_FIRST 48
+#define DMAR_SECOND (DMAR_FIRST + 16 + 8 + 8 + 10)
+static void make_dmar(void)
+{
+    static const uint8_t entries[] = {
+        0,    0,    42,   0, 0, 0,    0,  0, 0, 0,    0xd9, 0xfe, 0, 0, 0, 0, /* unit at 0xfed90000 */
+        3,    8,    0,    0, 3, 0xff, 0,  0,                                  /* I/O APIC 3 sends as ff:00.0 */
+        2,    8,    0,    0, 0, 0,    28, 0,                                  /* the bridge 00:1c.0 and all behind it */
+        1,    10,   0,    0, 0, 0,    28, 0, 5, 1, /* 02:05.1, by the way through that bridge */
+        1,    0,    24,   0, 0, 0,    0,  0, 0, 0,    0,    0x10, 0, 0, 0, 0, 0xff,
+        0xff, 0x0f, 0x10, 0, 0, 0,    0,                                      /* reserved memory */
+        0,    0,    16,   0, 1, 0,    0,  0, 0, 0x10, 0xd9, 0xfe, 0, 0, 0, 0, /* unit at 0xfed91000: everything else */
+        0,    0,    16,   0, 1, 0,    1,  0, 0, 0x20, 0xd9, 0xfe, 0, 0, 0, 0, /* of another segment */
+    };
+    dmar = table_add(AT_DMAR, "DMAR", DMAR_FIRST + sizeof(entries));
+    dmar[37] = 1;
+    memcpy(dmar + DMAR_FIRST, entries, sizeof(entries));
+    seal(dmar, DMAR_FIRST + sizeof(entries), 9);
+}
+
 static void make_all(void)
 {
     rsdp = area_add(AT_RSDP, 36);
@@ -129,18 +156,20 @@ static void make_all(void)
     rsdp[15] = 2;
     put(rsdp, 24, AT_XSDT, 8);
     seal(rsdp, 20, 8);
-    xsdt = table_add(AT_XSDT, "XSDT", 36 + 4 * 8);
+    xsdt = table_add(AT_XSDT, "XSDT", 36 + 5 * 8);
     put(xsdt, 36, AT_MADT, 8);
     put(xsdt, 44, AT_MCFG, 8);
     put(xsdt, 52, AT_FADT, 8);
     put(xsdt, 60, 0xdeadbeef000, 8); /* a table that is not there */
-    seal(xsdt, 68, 9);
+    put(xsdt, 68, AT_DMAR, 8);
+    seal(xsdt, 76, 9);
     mcfg = table_add(AT_MCFG, "MCFG", 60);
     put(mcfg, 44, 0xb0000000, 8);
     mcfg[54] = 0;
     mcfg[55] = 255;
     seal(mcfg, 60, 9);
     make_madt();
+    make_dmar();
     make_fadt();
     make_dsdt();
     boot_info.rsdp_physical = AT_RSDP;
@@ -161,7 +190,7 @@ static void sound_tables_are_read(void **state)
     (void)state;
     make_all();
     acpi_init();
-    assert_int_equal(host_log_lines, 0);
+    assert_int_equal(host_log_lines, 2); /* DMAR's: reserved memory, another segment */
     assert_int_equal(acpi_cpu_count, 3);
     assert_int_equal(acpi_cpus[1].apic_id, 7);
     assert_int_equal(acpi_cpus[2].apic_id, 0x123);
@@ -186,8 +215,8 @@ static void a_wrong_checksum_skips_that_table_only(void **state)
     make_all();
     madt[50] ^= 0x40;
     acpi_init();
-    assert_int_equal(host_log_lines, 1);
-    assert_non_null(strstr(host_log_last, "APIC at 0x2000 has a wrong checksum"));
+    assert_int_equal(host_log_lines, 3);
+    assert_non_null(strstr(host_log_first, "APIC at 0x2000 has a wrong checksum"));
     assert_int_equal(platform.ecam_address, 0xb0000000);
     check_defaults();
 }
@@ -203,7 +232,7 @@ static void a_wrong_length_skips_the_table(void **state)
         acpi_init();
         assert_int_equal(platform.ecam_address, 0);
         assert_int_equal(acpi_cpu_count, 3);
-        assert_int_equal(host_log_lines, 1);
+        assert_int_equal(host_log_lines, 3);
         teardown(NULL);
     }
     area_count = 0;
@@ -272,6 +301,86 @@ static void an_s5_at_the_very_end_is_not_read_past(void **state)
     assert_false(acpi.s5_known);
 }
 
+static bool covered(uint32_t bus_id)
+{
+    for (uint32_t i = 0; i < acpi.dmar.covered_count; i++)
+        if (bus_id >= acpi.dmar.covered[i].first && bus_id <= acpi.dmar.covered[i].last)
+            return true;
+    return false;
+}
+
+static void dmar_tells_units_devices_and_who_the_ioapic_is(void **state)
+{
+    (void)state;
+    make_all();
+    acpi_init();
+    assert_int_equal(acpi.dmar.unit_count, 2);
+    assert_int_equal(acpi.dmar.units[0], 0xfed90000);
+    assert_int_equal(acpi.dmar.units[1], 0xfed91000);
+    assert_int_equal(acpi.dmar.ioapic_count, 1);
+    assert_int_equal(acpi.dmar.ioapics[0].ioapic_id, 3);
+    assert_int_equal(acpi.dmar.ioapics[0].source_id, 0xff00);
+    assert_true(acpi.dmar.interrupts_remappable && covered(0xffff));
+}
+
+static void without_a_unit_for_everything_only_named_devices_are_covered(void **state)
+{
+    (void)state;
+    make_all();
+    dmar[DMAR_SECOND + 24 + 4] = 0;
+    seal(dmar, (unsigned)dmar[4], 9);
+    acpi_init();
+    assert_true(covered(DMA_BUS_ID(0, 28, 0)) && covered(DMA_BUS_ID(2, 0, 0)) && covered(DMA_BUS_ID(2, 31, 7)));
+    assert_false(covered(DMA_BUS_ID(0, 3, 0)) || covered(DMA_BUS_ID(1, 31, 7)) || covered(DMA_BUS_ID(3, 0, 0)));
+}
+
+static void an_ioapic_that_dmar_does_not_name_keeps_interrupts_as_they_are(void **state)
+{
+    (void)state;
+    make_all();
+    dmar[DMAR_FIRST + 16 + 4] = 9;
+    seal(dmar, (unsigned)dmar[4], 9);
+    acpi_init();
+    assert_int_equal(acpi.dmar.unit_count, 2);
+    assert_false(acpi.dmar.interrupts_remappable);
+}
+
+static void dmar_structures_with_lying_lengths_are_said_and_left_out(void **state)
+{
+    const uint8_t lengths[] = {0, 3, 255};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        setup(NULL);
+        make_all();
+        dmar[DMAR_SECOND + 2] = lengths[i];
+        seal(dmar, (unsigned)dmar[4], 9);
+        acpi_init();
+        assert_int_equal(acpi.dmar.unit_count, 1);
+        assert_non_null(strstr(host_log_last, "DMAR is broken"));
+        teardown(NULL);
+    }
+    area_count = 0;
+}
+
+static void device_scopes_with_lying_lengths_lose_only_the_rest(void **state)
+{
+    const uint8_t lengths[] = {0, 7, 27};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        setup(NULL);
+        make_all();
+        dmar[DMAR_FIRST + 24 + 1] = lengths[i]; /* the bridge's */
+        dmar[DMAR_SECOND + 24 + 4] = 0;
+        seal(dmar, (unsigned)dmar[4], 9);
+        acpi_init();
+        assert_int_equal(acpi.dmar.unit_count, 2);
+        assert_int_equal(acpi.dmar.ioapic_count, 1);
+        assert_false(covered(DMA_BUS_ID(2, 0, 0)));
+        teardown(NULL);
+    }
+    area_count = 0;
+}
+
 /* Random bytes in every table, sealed again so that the checksum does not save us. */
 static void random_damage_is_survived(void **state)
 {
@@ -292,6 +401,8 @@ static void random_damage_is_survived(void **state)
         acpi_init();
         assert_true(acpi.ioapic_count >= 1 && acpi.ioapic_count <= ACPI_IOAPICS_MAX);
         assert_true(acpi_cpu_count >= 1 && acpi_cpu_count <= 64);
+        assert_true(acpi.dmar.unit_count <= ACPI_IOMMUS_MAX && acpi.dmar.ioapic_count <= ACPI_IOAPICS_MAX);
+        assert_true(acpi.dmar.covered_count <= ACPI_COVERED_MAX);
         teardown(NULL);
     }
     area_count = 0;
@@ -307,6 +418,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_rsdp_is_searched_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_broken_xsdt_falls_back_to_the_rsdt, setup, teardown),
         cmocka_unit_test_setup_teardown(madt_entries_with_lying_lengths_end_the_walk, setup, teardown),
+        cmocka_unit_test_setup_teardown(dmar_tells_units_devices_and_who_the_ioapic_is, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_unit_for_everything_only_named_devices_are_covered, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_ioapic_that_dmar_does_not_name_keeps_interrupts_as_they_are, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(dmar_structures_with_lying_lengths_are_said_and_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(device_scopes_with_lying_lengths_lose_only_the_rest, setup, teardown),
         cmocka_unit_test_setup_teardown(an_s5_at_the_very_end_is_not_read_past, setup, teardown),
         cmocka_unit_test_setup_teardown(random_damage_is_survived, setup, teardown),
     };

@@ -184,7 +184,10 @@ static void interrupts_raise_only_bits_that_the_signal_allows(void **state)
     assert_int_equal(SYS(machine_root, irq_bind, (uint64_t)irq, (uint64_t)masked, 1), ERR_NO_RIGHT);
     assert_int_equal(SYS(machine_root, irq_bind, (uint64_t)irq, (uint64_t)masked, 64), ERR_INVALID);
     assert_int_equal(SYS(machine_root, irq_bind, (uint64_t)irq, (uint64_t)masked, 2), OK);
-    assert_int_equal(SYS(machine_root, irq_create, machine_root_handle, 3, 0, P(&route)), ERR_INVALID);
+    assert_int_equal(SYS(machine_root, irq_create, machine_root_handle, IRQ_IOMMU, 0, P(&route)),
+                     ERR_NOT_SUPPORTED); /* this machine has none */
+    assert_int_equal(SYS(machine_root, irq_create, machine_root_handle, 4, 0, P(&route)), ERR_INVALID);
+    assert_int_equal(SYS(machine_root, irq_create, machine_root_handle, IRQ_MESSAGE, 0x10000, P(&route)), ERR_INVALID);
     assert_int_equal(SYS(machine_root, irq_create, machine_root_handle, 0, 1ul << 32, P(&route)), ERR_INVALID);
     assert_int_equal(SYS(t, irq_create, HANDLE_NONE, IRQ_MESSAGE, 0, P(&route)), ERR_BAD_HANDLE);
     assert_int_equal(SYS(machine_root, irq_create, machine_root_handle, IRQ_LINE_EDGE, 4, 0x10000), ERR_FAULT);

@@ -240,11 +240,13 @@ $(FUZZERS:%=build/fuzz/%): build/fuzz/%: $$(call fuzz_objects,$$*) build/obj-cla
 
 IMAGES := build/kernel.elf build/services.tar build/services-test.tar build/trustos.iso
 
-.PHONY: unit fuzz images test bench bench-linux check-includes check-format format
+.PHONY: unit fuzz model images test bench bench-linux check-includes check-format format
 images: $(IMAGES)
 unit: $(UNIT_TESTS:%=build/unit/%)
 fuzz: $(FUZZERS:%=build/fuzz/%)
-test: build/setup-test unit fuzz images tools ## everything: host tests, fuzzers (FUZZ_SECONDS=5 each), include rings, format, the image in QEMU
+model: build/setup-test ## search the Spin models exhaustively: revoke against transfer, the ring's sleep
+	@tests/model/run
+test: build/setup-test unit fuzz images tools ## everything: host tests, models, fuzzers (FUZZ_SECONDS=5 each), include rings, format, the image in QEMU
 	@UNIT_TESTS='$(UNIT_TESTS)' FUZZERS='$(FUZZERS)' FUZZ_SECONDS=$(FUZZ_SECONDS) tools/test.sh
 bench: build/setup-test images ## measure TRustOs
 	@tests/bench/run

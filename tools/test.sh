@@ -17,6 +17,18 @@ check check-includes tools/check-includes.sh
 check check-format tools/check-format.sh
 grep -h '^skipped' "$work/check-format.log" || true
 
+counted() { # name, command...: counts its own tests and ends in "N passed, N failed"
+    name=$1; shift
+    "$@" 2>&1 | tee "$work/$name.log"
+    count=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$work/$name.log" | tail -n 1)
+    if [ -n "$count" ]; then
+        passed=$((passed + ${count% *})) failed=$((failed + ${count#* }))
+        [ "${count#* }" = 0 ] || failures="$failures $name"
+    else
+        bad "$name (it ended without its count line)"
+    fi
+}
+
 # cmocka counts its own: "[  PASSED  ] 12 test(s)." and "[  FAILED  ] 1 test(s)"
 for name in $UNIT_TESTS; do
     log=$work/$name.log
@@ -37,16 +49,8 @@ for name in $FUZZERS; do
     check "$name" "build/fuzz/$name" -max_total_time="$FUZZ_SECONDS" -timeout=10 -artifact_prefix="$work/$name-" "build/fuzz/corpus/$name" $seeds
 done
 
-if [ -x tests/system/run ]; then
-    tests/system/run 2>&1 | tee "$work/system.log"
-    count=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$work/system.log" | tail -n 1)
-    if [ -n "$count" ]; then
-        passed=$((passed + ${count% *})) failed=$((failed + ${count#* }))
-        [ "${count#* }" = 0 ] || failures="$failures system"
-    else
-        bad "tests/system/run (it ended without its count line)"
-    fi
-fi
+counted model tests/model/run
+counted system tests/system/run
 
 [ "$failed" = 0 ] || echo "failed:$failures (logs: $work)"
 echo "$passed passed, $failed failed"

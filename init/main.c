@@ -11,11 +11,13 @@ static void on_kernel_message(void *context, struct msg *m)
 
 static uint64_t on_idle(void *context)
 {
-    return services_due(context);
+    const struct init *of = context;
+    return of->revoking.token ? DEADLINE_NOW : services_due(of);
 }
 
 static void on_turn(void *context)
 {
+    revoke_turn(context);
     services_turn(context);
 }
 

@@ -206,6 +206,11 @@ static status_t handle_INIT_SESSION(void *server, struct msg *request, struct ms
     return OK;
 }
 
+static status_t handle_INIT_CAP_REVOKE(void *server, struct msg *request, struct msg *reply)
+{
+    return revoke_order(server, request, reply);
+}
+
 #define X(NAME, number, request, reply, caps, rights) IPC_OP_ROW(NAME, request, reply, caps, rights)
 const struct ipc_op init_ops[] = {INIT_OPS(X)};
 #undef X

@@ -3,6 +3,7 @@
  * init is one event loop and never blocks on a service: it replies (also later), mints, starts and kills, no calls. */
 #pragma once
 #include "init/manifest.h"
+#include "init/revoke.h"
 #include <lib/ipc.h>
 
 struct service { /* all zero but `entry`, `run` and `ending_id`: it has no task */
@@ -26,8 +27,9 @@ struct init {
     handle_t sender; /* of our own channel, badge 0: parent of every capability "init" */
     const uint8_t *archive;
     size_t archive_size;
-    uint64_t machine_pages; /* free when init started: what quota percentages are of */
-    uint64_t crash_due_ns;  /* boot option crashtest */
+    uint64_t machine_pages;   /* free when init started: what quota percentages are of */
+    uint64_t crash_due_ns;    /* boot option crashtest */
+    struct revoking revoking; /* an order INIT_CAP_REVOKE under way */
     struct service services[MANIFEST_MAX];
 };
 

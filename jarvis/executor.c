@@ -1,4 +1,5 @@
 #include "jarvis/executor.h"
+#include "jarvis/slots.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -56,12 +57,14 @@ static status_t step_clarify(struct call *call, struct dialogue *dialogue, const
 static status_t step_argument(struct call *call, struct dialogue *dialogue, const struct tool *tool)
 {
     struct answer *out = call->out;
-    bool task = tool->needs_slot == SLOT_task;
     dialogue->asked = call->clause->intent;
     answer_error(out, "argument", "%s",
-                 task ? T(out, "Which task? Give its name or number; `tasks` lists them.",
-                          "Quelle tâche ? Donnez son nom ou son numéro ; `tâches` les montre.")
-                      : T(out, "Which service? `services` lists them.", "Quel service ? `services` les montre."));
+                 tool->needs_slot == SLOT_task ? T(out, "Which task? Give its name or number; `tasks` lists them.",
+                                                   "Quelle tâche ? Donnez son nom ou son numéro ; `tâches` les montre.")
+                 : tool->needs_slot == SLOT_cap
+                     ? T(out, "Which capability? Give its number; `caps netsrv` lists those of netsrv.",
+                         "Quelle capacité ? Donnez son numéro ; « caps netsrv » montre celles de netsrv.")
+                     : T(out, "Which service? `services` lists them.", "Quel service ? `services` les montre."));
     return ERR_INVALID;
 }
 
@@ -90,10 +93,65 @@ static status_t step_later(struct call *call, struct dialogue *dialogue, const s
     return ERR_NOT_SUPPORTED;
 }
 
+/* ---- what destroys waits for a yes ---- */
+
+static bool keep(struct kept_request *kept, const struct request *request, const struct clause *clause)
+{
+    size_t used = 0;
+    *kept = (struct kept_request){.intent = INTENT_unknown};
+    for (unsigned i = 0; i < clause->slot_count; i++) {
+        const char *value = request->arena + clause->slots[i].value;
+        size_t n = strlen(value) + 1;
+        if (kept->count == KEPT_SLOTS || n > KEPT_TEXT - used)
+            return false;
+        kept->ids[kept->count++] = clause->slots[i].id;
+        memcpy(kept->text + used, value, n);
+        used += n;
+    }
+    kept->intent = clause->intent;
+    return true;
+}
+
+/* The kept request as if it had been typed now. */
+static void take_kept(struct request *request, const struct kept_request *kept, enum language language)
+{
+    const char *value = kept->text;
+    *request = (struct request){.count = 1, .language = language};
+    struct clause *clause = &request->clauses[0];
+    clause->intent = kept->intent;
+    for (unsigned i = 0; i < kept->count; i++) {
+        size_t n = strlen(value) + 1;
+        clause->slots[clause->slot_count++] = (struct slot){.id = kept->ids[i], .value = request->arena_used};
+        memcpy(request->arena + request->arena_used, value, n);
+        request->arena_used = (uint16_t)(request->arena_used + n);
+        value += n;
+    }
+}
+
+static status_t ask_before(struct call *call, struct dialogue *dialogue, const struct tool *tool)
+{
+    struct kept_request kept;
+    if (dialogue->kept.intent != INTENT_unknown) {
+        answer_error(call->out, "one_at_a_time", "%s",
+                     T(call->out, "One thing that destroys at a time: answer the question above first.",
+                       "Une seule chose qui détruit à la fois : répondez d'abord à la question ci-dessus."));
+        return ERR_BUSY;
+    }
+    if (!keep(&kept, call->request, call->clause)) {
+        answer_error(call->out, "too_long", "%s",
+                     T(call->out, "That is too long to be kept until you say yes.",
+                       "C'est trop long pour être gardé jusqu'à votre oui."));
+        return ERR_TOO_LONG;
+    }
+    status_t status = tool->ask(call);
+    if (status == OK)
+        dialogue->kept = kept;
+    return status;
+}
+
 static status_t step_do(struct call *call, struct dialogue *dialogue, const struct tool *tool)
 {
-    (void)dialogue;
-    return tool->run(call);
+    return tool->ask && !call->confirmed ? ask_before(call, dialogue, tool) : tool->run(call);
 }
 
 static status_t (*const steps[])(struct call *call, struct dialogue *dialogue, const struct tool *tool) = {
@@ -155,7 +213,7 @@ static int line_number(const char *text, size_t length)
     while (at < length && text[at] == ' ')
         at++;
     size_t first = at;
-    for (; at < length && text[at] >= '0' && text[at] <= '9' && value < 1000; at++)
+    for (; at < length && text[at] >= '0' && text[at] <= '9' && value < 100000000; at++)
         value = value * 10 + (text[at] - '0');
     bool digits = at > first;
     while (at < length && (text[at] == ' ' || text[at] == '.'))
@@ -172,6 +230,11 @@ static void take_up(struct request *request, struct dialogue *dialogue, const ch
         *clause = (struct clause){.intent = dialogue->choices[number - 1]};
         request->count = 1;
         request->language = dialogue->language;
+    } else if (dialogue->asked && tools[dialogue->asked].needs_slot == SLOT_cap && number >= 0) {
+        *clause = (struct clause){.intent = dialogue->asked};
+        request->count = 1;
+        request->language = dialogue->language;
+        slot_add_number(request, clause, SLOT_cap, (uint32_t)number);
     } else if (dialogue->asked && request->count == 1 && clause->intent == INTENT_services_list &&
                clause->slot_count == 1) {
         clause->intent = dialogue->asked;
@@ -180,6 +243,29 @@ static void take_up(struct request *request, struct dialogue *dialogue, const ch
     }
     dialogue->choice_count = 0;
     dialogue->asked = INTENT_unknown;
+}
+
+/* "yes", "Oui !", "no": 1, -1; 0 for any other line. */
+static int line_consent(const char *text, size_t length)
+{
+    static const struct {
+        const char *word;
+        int means;
+    } words[] = {{"yes", 1}, {"oui", 1}, {"no", -1}, {"non", -1}, {"cancel", -1}, {"annule", -1}};
+    while (length && (*text == ' ' || *text == '\t')) {
+        text++;
+        length--;
+    }
+    while (length && strchr(" \t.!,", text[length - 1]))
+        length--;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t same = 0;
+        while (same < length && words[i].word[same] && (text[same] | 0x20) == words[i].word[same])
+            same++;
+        if (same == length && !words[i].word[same])
+            return words[i].means;
+    }
+    return 0;
 }
 
 static void run_request(struct call *call, struct request *request, struct dialogue *dialogue)
@@ -191,12 +277,39 @@ static void run_request(struct call *call, struct request *request, struct dialo
         say(call->out, "...\n");
 }
 
+/* The line answers a question: returns false when it asks for something itself. */
+static bool run_consent(struct call *call, struct request *request, struct dialogue *dialogue, int consent)
+{
+    struct answer *out = call->out;
+    struct kept_request kept = dialogue->kept;
+    dialogue->kept.intent = INTENT_unknown;
+    if (!consent)
+        return false;
+    out->language = dialogue->language;
+    if (kept.intent == INTENT_unknown)
+        answer_error(out, "no_question", "%s",
+                     T(out, "No question of mine waits for a yes or no.",
+                       "Aucune question de ma part n'attend un oui ou un non."));
+    else if (consent < 0)
+        say(out, "%s", T(out, "Nothing was done.\n", "Rien n'a été fait.\n"));
+    if (kept.intent == INTENT_unknown || consent < 0)
+        return true;
+    call->confirmed = true;
+    take_kept(request, &kept, dialogue->language);
+    run_request(call, request, dialogue);
+    return true;
+}
+
 uint32_t execute_line(const char *text, size_t length, struct dialogue *dialogue, const struct authority *authority,
                       const struct session_facts *who, struct answer *out)
 {
     static struct request request; /* 2 KiB; one line at a time */
     struct call call = {.authority = authority, .who = who, .request = &request, .out = out};
     size_t rest;
+    if (run_consent(&call, &request, dialogue, line_consent(text, length))) {
+        dialogue->restart_self = call.restart_self;
+        return call.action;
+    }
     const char *parse = after_word(text, length, "parse", &rest);
     const char *plan = parse ? NULL : after_word(text, length, "plan", &rest);
     const char *words = parse ? parse : plan ? plan : text;

@@ -5,12 +5,22 @@
 #pragma once
 #include "jarvis/planner.h"
 
+/* A request that would destroy something, until the next line says yes to it. */
+#define KEPT_SLOTS 4
+#define KEPT_TEXT 256
+struct kept_request {
+    enum intent intent; /* INTENT_unknown: none */
+    uint8_t count, ids[KEPT_SLOTS];
+    char text[KEPT_TEXT]; /* the slots' values, one after another, each ended by 0 */
+};
+
 struct dialogue {
     enum language language; /* of the last line that told one */
     uint8_t choice_count;
     enum intent choices[4]; /* offered with numbers; the next line may be a number */
     enum intent asked;      /* a needed argument was asked for; INTENT_unknown: none */
-    bool restart_self;      /* ordered by this line; see execute_after */
+    struct kept_request kept;
+    bool restart_self; /* ordered by this line; see execute_after */
 };
 
 /* Returns the console action that goes with the answer. */

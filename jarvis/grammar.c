@@ -85,7 +85,9 @@ static const struct rule rules[] = {
     /* capabilities */
     R(caps_show, CAPABILITY) R(caps_show, CAPABILITY, SERVICE_NAME) R(caps_show, ALLOWED) R(caps_show, SELF, ALLOWED)
     R(caps_show, ALLOWED, SERVICE_NAME) R(caps_show, CAN, DO, SERVICE_NAME) R(caps_show, CAPABILITY, SELF)
-    R(caps_show, CAPABILITY, DO) R(caps_tree, TREE) R(caps_tree, CAPABILITY, TREE) R(cap_grant, GRANT)
+    R(caps_show, CAPABILITY, DO) R(caps_tree, TREE) R(caps_tree, CAPABILITY, TREE) R(caps_tree, TREE, NUMBER)
+    R(caps_tree, WHO, CAPABILITY, NUMBER) R(caps_tree, WHERE, CAPABILITY, NUMBER) R(cap_revoke, DELETE, CAPABILITY)
+    R(cap_revoke, STOP, CAPABILITY) R(cap_revoke, CANCEL, CAPABILITY) R(cap_grant, GRANT)
     R(cap_grant, GRANT, CAPABILITY) R(cap_revoke, REVOKE) R(cap_revoke, REVOKE, CAPABILITY)
     R(caps_show, CAPABILITY, TASK, TASK_ID) R(caps_show, CAPABILITY, NUMBER) R(caps_show, CAN, SERVICE_NAME)
 
@@ -172,9 +174,9 @@ static const uint8_t also[INTENT_COUNT][ALSO_MAX] = {
                             C_CONNECTION, C_PORT, C_STATE, C_USED, C_DETAIL, C_EVERY, C_TOTAL, C_ALIVE, C_SERVICE_NAME, C_LAST},
     [INTENT_caps_show] = {C_ALL, C_TASK, C_SERVICE, C_TASK_ID, C_NUMBER, C_ROLE, C_SERVICE_NAME, C_DETAIL, C_CONNECTION,
                           C_EVERY, C_KERNEL, C_ALLOWED, C_CAPABILITY, C_STATE},
-    [INTENT_caps_tree] = {C_CAPABILITY, C_SERVICE_NAME, C_SERVICE, C_TASK, C_ALL},
+    [INTENT_caps_tree] = {C_CAPABILITY, C_SERVICE_NAME, C_SERVICE, C_TASK, C_ALL, C_NUMBER, C_TASK_ID, C_DETAIL, C_TREE},
     [INTENT_cap_grant] = {C_CAPABILITY, C_SERVICE_NAME, C_NUMBER, C_READ, C_WRITE, C_SERVICE},
-    [INTENT_cap_revoke] = {C_CAPABILITY, C_SERVICE_NAME, C_NUMBER, C_READ, C_WRITE, C_SERVICE},
+    [INTENT_cap_revoke] = {C_CAPABILITY, C_SERVICE_NAME, C_NUMBER, C_READ, C_WRITE, C_SERVICE, C_TASK, C_TASK_ID, C_ALL},
     [INTENT_trace_dump] = {C_LAST, C_NUMBER, C_TRACE, C_EVENT, C_KERNEL, C_ALL, C_MACHINE, C_LINE, C_HAPPEN, C_READ, C_PATH,
                            C_RECORDED, C_MESSAGE, C_FILE},
     [INTENT_trace_stats] = {C_RECORDED, C_LOST, C_EVENT, C_TRACE, C_KERNEL, C_STATE, C_TOTAL, C_STATS, C_LAST, C_RUNNING, C_ALL,

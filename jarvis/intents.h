@@ -9,7 +9,7 @@
 #define SLOTS(X)                                                                                               \
     X(host, 0)                                                                                                 \
     X(task, 0) X(count, 1) X(sort, 0) X(service, 0) X(level, 0) X(since, 1) X(port, 1) X(proto, 0) X(topic, 0) \
-        X(path, 0) X(url, 0) X(text, 0) X(server, 0) X(duration, 1) X(about, 0) X(format, 0) X(mode, 0)
+        X(cap, 1) X(path, 0) X(url, 0) X(text, 0) X(server, 0) X(duration, 1) X(about, 0) X(format, 0) X(mode, 0)
 /* clang-format on */
 
 enum slot_id {
@@ -62,9 +62,9 @@ enum slot_id {
     X(trace_stats, 0)                                           \
     X(trace_summarise, S(duration))                             \
     X(caps_show, S(service))                                    \
-    X(caps_tree, S(service))                                    \
-    X(cap_grant, S(service))                                    \
-    X(cap_revoke, S(service))                                   \
+    X(caps_tree, S(cap) | S(service))                           \
+    X(cap_grant, S(cap) | S(service))                           \
+    X(cap_revoke, S(cap) | S(service))                          \
     X(log, S(count) | S(level) | S(since))                      \
     X(pools, 0)                                                 \
     X(time_show, 0)                                             \

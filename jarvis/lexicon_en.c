@@ -186,13 +186,15 @@ static const struct lexicon_row rows[] = {
     W(OTHER_ACT, "make") W(OTHER_ACT, "create") W(OTHER_ACT, "install") W(OTHER_ACT, "uninstall") W(OTHER_ACT, "compile")
     W(OTHER_ACT, "compress") W(OTHER_ACT, "zip") W(OTHER_ACT, "mount") W(OTHER_ACT, "encrypt") W(OTHER_ACT, "add")
     W(OTHER_ACT, "translate") W(OTHER_ACT, "send") W(OTHER_ACT, "play") W(OTHER_ACT, "buy") W(OTHER_ACT, "upgrade")
-    W(OTHER_ACT, "update") W(OTHER_ACT, "draw") W(OTHER_ACT, "sing") W(OTHER_ACT, "cook") W(OTHER_ACT, "hack")
+    W(OTHER_ACT, "update") W(OTHER_ACT, "sing") W(OTHER_ACT, "cook") W(OTHER_ACT, "hack")
     W(OTHER_ACT, "speed up") W(OTHER_ACT, "defragment") W(OTHER_ACT, "calculate") W(OTHER_ACT, "freeze")
     W(LIST_FILES, "ls") W(QUIT, "quit") W(QUIT, "exit") W(BYE, "bye") W(BYE, "goodbye") W(BYE, "good bye")
     W(BYE, "see you") W(QUIT, "hang up") W(STATE, "exit code") W(STATE, "exit status")
     W(NONE, "immediately") W(NONE, "asap") W(NONE, "instantly") W(NONE, "properly") W(NONE, "safely") W(NONE, "cleanly")
     W(NONE, "soon") W(NONE, "manager")
-    W(SHOW, "dump") W(SHOW, "dumps")
+    W(SHOW, "dump") W(SHOW, "dumps") W(SHOW, "draw") W(NONE, "come") W(NONE, "comes") W(NONE, "came") W(NONE, "number")
+    W(REVOKE, "take back") W(REVOKE, "revoking") W(TREE, "descendants") W(TREE, "ancestors") W(TREE, "derive")
+    W(NONE, "and everything derived from it") W(NONE, "and all that was derived from it") W(NONE, "and its descendants")
 };
 /* clang-format on */
 

@@ -105,9 +105,14 @@ static void read_task(const struct source *from)
 
 static void read_service(const struct source *from)
 {
-    bool number_will_do = from->clause->intent == INTENT_caps_show;
-    if (number_will_do && (add_number(from, SLOT_service, C_TASK_ID) || add_number(from, SLOT_service, C_NUMBER)))
+    enum intent intent = from->clause->intent;
+    bool of_a_task = intent == INTENT_caps_show || intent == INTENT_caps_tree || intent == INTENT_cap_revoke;
+    if (of_a_task && add_number(from, SLOT_service, C_TASK_ID))
         return;
+    if (intent == INTENT_caps_show && add_number(from, SLOT_service, C_NUMBER))
+        return;
+    if (of_a_task && find(from, C_NUMBER) && !find(from, C_SERVICE_NAME))
+        return; /* a capability's number says enough: no other word is a task's name */
     add_service(from, SLOT_service);
 }
 
@@ -115,6 +120,11 @@ static void read_count(const struct source *from)
 {
     if (!add_number(from, SLOT_count, C_NUMBER) && from->clause->intent == INTENT_top)
         add_number(from, SLOT_count, C_TASK_ID); /* "the 5 …" and "tasks 5" */
+}
+
+static void read_cap(const struct source *from)
+{
+    add_number(from, SLOT_cap, C_NUMBER);
 }
 
 static void read_sort(const struct source *from)
@@ -200,6 +210,7 @@ static void (*const readers[SLOT_KINDS])(const struct source *from) = {
     [SLOT_port] = read_port,         [SLOT_proto] = read_proto,   [SLOT_host] = read_host,
     [SLOT_path] = read_path,         [SLOT_url] = read_url,       [SLOT_text] = read_text,
     [SLOT_duration] = read_duration, [SLOT_format] = read_format, [SLOT_server] = read_server,
+    [SLOT_cap] = read_cap,
 };
 
 static const uint32_t slot_masks[INTENT_COUNT] = {

@@ -2,7 +2,8 @@
  * one test; its intent stands in intents.h and its words in the lexicons and the grammar.
  *
  * Rules for a tool's function: it acts with call->authority and nothing else, waits only inside world_call, writes its
- * whole answer to call->out, and returns OK or why not (after having said it; see call_failed). */
+ * whole answer to call->out, and returns OK or why not (after having said it; see call_failed). What destroys runs only
+ * after a yes: the executor calls `ask` first and keeps the request until the next line. */
 #pragma once
 #include "jarvis/answer.h"
 #include "jarvis/parser.h"
@@ -31,6 +32,7 @@ struct call {
     struct answer *out;
     uint32_t action; /* enum console_action, for rconsole when the answer is done */
     bool restart_self;
+    bool confirmed; /* the person said yes to what `ask` of a destroying tool told */
 };
 
 enum tool_effect { READS = 0, CHANGES, DESTROYS };
@@ -43,6 +45,7 @@ struct tool {
     uint8_t needs_slot; /* an argument that must be there, or NO_SLOT */
     uint32_t right;
     status_t (*run)(struct call *call); /* NULL: not in this version */
+    status_t (*ask)(struct call *call); /* of what DESTROYS: says what would go; OK: waits for a yes, then runs */
 };
 extern const struct tool tools[INTENT_COUNT];
 
@@ -70,6 +73,9 @@ status_t service_restart_self(const struct authority *authority);
 status_t tool_service_stop(struct call *call);
 status_t tool_service_start(struct call *call);
 status_t tool_caps_show(struct call *call);
+status_t tool_caps_tree(struct call *call);
+status_t tool_cap_revoke(struct call *call);
+status_t tool_cap_revoke_ask(struct call *call);
 status_t tool_trace_dump(struct call *call);
 status_t tool_trace_stats(struct call *call);
 status_t tool_log(struct call *call);

@@ -3,13 +3,16 @@
 #include <string.h>
 
 #define TOOL(intent, en, fr, en_example, fr_example, effect_, cap_, right_, slot_, function) \
-    [INTENT_##intent] = {.title = {en, fr},                                                  \
-                         .example = {en_example, fr_example},                                \
-                         .cap = CAP_##cap_,                                                  \
-                         .effect = effect_,                                                  \
-                         .needs_slot = slot_,                                                \
-                         .right = right_,                                                    \
-                         .run = function},
+    TOOL_ASKS(intent, en, fr, en_example, fr_example, effect_, cap_, right_, slot_, function, NULL)
+#define TOOL_ASKS(intent, en, fr, en_example, fr_example, effect_, cap_, right_, slot_, function, ask_) \
+    [INTENT_##intent] = {.title = {en, fr},                                                             \
+                         .example = {en_example, fr_example},                                           \
+                         .cap = CAP_##cap_,                                                             \
+                         .effect = effect_,                                                             \
+                         .needs_slot = slot_,                                                           \
+                         .right = right_,                                                               \
+                         .run = function,                                                               \
+                         .ask = ask_},
 /* Known by name and words, done by a later version. */
 #define LATER(intent, en, fr, effect_, cap_, right_) \
     TOOL(intent, en, fr, NULL, NULL, effect_, cap_, right_, NO_SLOT, NULL)
@@ -43,6 +46,12 @@ const struct tool tools[INTENT_COUNT] = {
          SERVICE_READ, NO_SLOT, tool_connections)
     TOOL(caps_show, "what a task may do; yours without a name", "ce qu'une tâche peut faire ; les vôtres sans nom",
          "caps netsrv", "droits de netsrv", READS, TRACE, RIGHT_TRACE_OBSERVE, NO_SLOT, tool_caps_show)
+    TOOL(caps_tree, "where a capability comes from, and what came from it", "d'où vient une capacité, et ce qui en dérive",
+         "caps tree, caps tree 12", "caps tree, arbre de la capacité 12", READS, TRACE, RIGHT_TRACE_OBSERVE, NO_SLOT,
+         tool_caps_tree)
+    TOOL_ASKS(cap_revoke, "end a capability and what came from it (operator)", "finir une capacité et ce qui en dérive (opérateur)",
+         "caps revoke 12", "révoque la capacité 12", DESTROYS, INIT, SERVICE_ADMIN, SLOT_cap, tool_cap_revoke,
+         tool_cap_revoke_ask)
     TOOL(trace_dump, "the last kernel events", "les derniers événements du noyau", "trace dump 20", "trace dump 20", READS, TRACE,
          RIGHT_TRACE_OBSERVE, NO_SLOT, tool_trace_dump)
     TOOL(trace_stats, "counters of the kernel", "les compteurs du noyau", "trace stats", "trace stats", READS, TRACE,
@@ -83,9 +92,7 @@ const struct tool tools[INTENT_COUNT] = {
     LATER(trace_stop, "stop tracing", "arrêter la trace", CHANGES, TRACE, RIGHT_TRACE_CONTROL)
     LATER(trace_filter, "filter the trace", "filtrer la trace", CHANGES, TRACE, RIGHT_TRACE_CONTROL)
     LATER(trace_summarise, "summarise the trace", "résumer la trace", READS, TRACE, RIGHT_TRACE_OBSERVE)
-    LATER(caps_tree, "the tree of capabilities", "l'arbre des capacités", READS, TRACE, RIGHT_TRACE_OBSERVE)
     LATER(cap_grant, "give a capability", "donner une capacité", CHANGES, INIT, SERVICE_ADMIN)
-    LATER(cap_revoke, "take a capability back", "reprendre une capacité", DESTROYS, INIT, SERVICE_ADMIN)
     LATER(time_sync, "set the clock", "mettre à l'heure", CHANGES, NETSRV, SERVICE_CONNECT)
     LATER(config_show, "show the configuration", "montrer la configuration", READS, NOTHING, 0)
     LATER(config_set, "change the configuration", "changer la configuration", CHANGES, NOTHING, 0)

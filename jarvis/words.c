@@ -237,6 +237,8 @@ static bool resolve_unit(struct sentence *sentence, const struct scan *scan, uns
     const char *word = scan->raws[at].letters;
     if (at == 0 || scan->raws[at - 1].concept != C_NUMBER)
         return false;
+    if (at + 1 < scan->count && scan->raws[at + 1].start > scan->raws[at].end && scan->text[scan->raws[at].end] != ' ')
+        return false; /* "12 s'il te plaît" */
     for (unsigned i = 0; i < lexicon_names.count; i++) {
         const struct lexicon_row *row = &lexicon_names.rows[i];
         if (row->concept == C_TIME_UNIT && strcmp(row->words, word) == 0) {

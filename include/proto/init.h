@@ -12,7 +12,8 @@
     X(INIT_RESTART, 4, struct init_name, struct empty, 0, SERVICE_ADMIN)                 \
     X(INIT_STOP, 5, struct init_name, struct empty, 0, SERVICE_ADMIN)                    \
     X(INIT_START, 6, struct init_name, struct empty, 0, SERVICE_ADMIN)                   \
-    X(INIT_SESSION, 7, struct init_session, struct empty, 0, SERVICE_ATTACH)
+    X(INIT_SESSION, 7, struct init_session, struct empty, 0, SERVICE_ATTACH)             \
+    X(INIT_CAP_REVOKE, 8, struct init_cap_revoke, struct init_cap_revoked, 0, SERVICE_ADMIN)
 /* clang-format on */
 
 struct init_name {
@@ -61,4 +62,25 @@ struct init_service_list {
 #define INIT_SESSION_BADGE 0x80000000u
 struct init_session {
     uint32_t rights, badge;
+};
+
+/* CAP_REVOKE: ends a capability that a service holds, and everything derived from it, in steps between which init serves
+ * others; the answer comes when nothing of it works any more.
+ *  - `handle` is where system_info(INFO_CAPS) showed it; init looks there and nowhere else, so the order costs the same
+ *    however many capabilities that task holds. ERR_NOT_FOUND: it is not there (any more), look again.
+ *  - What a service cannot live without (all that init gave it, its receive right, its signals, its device) takes the
+ *    service's present life with it: it is started anew (`restarts`).
+ *  - A capability to hardware (dma, irq, ioport) is taken back by ending the task that holds it, so that devmgr quiets the
+ *    device before the pages that it may write are anybody else's; then `ended` is 0 in the answer.
+ *  - ERR_REFUSED: init itself holds it. ERR_BUSY: another such order is under way. */
+struct init_cap_revoke {
+    uint64_t capability_id;
+    uint32_t task_id;
+    handle_t handle;
+    uint32_t only_ask; /* 1: check and answer `restarts`, and do nothing */
+    uint32_t reserved;
+};
+struct init_cap_revoked {
+    uint64_t ended; /* by how much the kernel's count of capabilities fell meanwhile */
+    uint32_t restarts, reserved;
 };

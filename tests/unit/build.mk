@@ -34,13 +34,15 @@ test_netsrv_SRCS     := tests/unit/test_netsrv.c $(NETSRV_HOST_SRCS)
 test_netsrv_CFLAGS   := $(NETSRV_HOST_CFLAGS)
 
 # rconsole, jarvis
-UNIT_TESTS += test_console_line test_jarvis_parser test_jarvis_plan test_render
+UNIT_TESTS += test_console_line test_jarvis_parser test_jarvis_plan test_render test_cap_tree
 jarvis_parser_SRCS      := $(addprefix jarvis/,parser.c slots.c grammar.c words.c fold.c values.c lexicon.c lexicon_en.c lexicon_fr.c \
                            lexicon_names.c)
 test_console_line_SRCS  := tests/unit/test_console_line.c rconsole/console_line.c rconsole/login.c
 test_jarvis_parser_SRCS := tests/unit/test_jarvis_parser.c $(jarvis_parser_SRCS)
 test_jarvis_plan_SRCS   := tests/unit/test_jarvis_plan.c tests/unit/jarvis_world.c $(jarvis_parser_SRCS) \
                            $(filter-out jarvis/main.c jarvis/session.c jarvis/world.c $(jarvis_parser_SRCS),$(jarvis_SRCS))
+test_cap_tree_SRCS      := tests/unit/test_cap_tree.c init/revoke_way.c $(addprefix jarvis/,cap_tree.c cap_text.c render.c units.c \
+                           answer.c json_writer.c values.c)
 test_render_SRCS        := tests/unit/test_render.c $(addprefix jarvis/,render.c units.c answer.c json_writer.c values.c)
 
 # docs: the tables of architecture.md

@@ -79,16 +79,75 @@ static result_t info_tasks(uint64_t index, void *buffer, size_t bytes)
     return give(buffer, bytes, fake_tasks, sizeof fake_tasks[0], 3);
 }
 
+/* 1 and 2: init's channel and trace; 5: netsrv's irq; 6 to 8: derived from 1, in a chain; 9: from 4, which nobody holds. */
+static const struct cap_info fake_caps[] = {
+    {.id = 1,
+     .object_id = 3,
+     .handle = 1,
+     .rights = RIGHTS_ALL,
+     .type = OBJECT_CHANNEL,
+     .owner_task_id = 1,
+     .children = 1},
+    {.id = 2,
+     .object_id = 4,
+     .handle = 2,
+     .rights = RIGHTS_ALL & ~RIGHTS_SERVICE,
+     .type = OBJECT_TRACE,
+     .owner_task_id = 1},
+    {.id = 5, .object_id = 5, .handle = 1, .rights = RIGHT_IRQ_USE, .type = OBJECT_IRQ, .owner_task_id = 4},
+    {.id = 6,
+     .parent_id = 1,
+     .object_id = 3,
+     .handle = 2,
+     .rights = RIGHT_CHANNEL_SEND | RIGHT_MINT | SERVICE_READ,
+     .type = OBJECT_CHANNEL,
+     .owner_task_id = 4,
+     .badge = 7,
+     .children = 2},
+    {.id = 7,
+     .parent_id = 6,
+     .object_id = 3,
+     .handle = 1,
+     .rights = RIGHT_CHANNEL_SEND | SERVICE_READ | 0x100,
+     .type = OBJECT_CHANNEL,
+     .owner_task_id = 7,
+     .badge = 0x80000005},
+    {.id = 8,
+     .parent_id = 6,
+     .object_id = 3,
+     .handle = 3,
+     .rights = RIGHT_CHANNEL_SEND,
+     .type = OBJECT_CHANNEL,
+     .owner_task_id = 4},
+    {.id = 9,
+     .parent_id = 4,
+     .object_id = 6,
+     .handle = 4,
+     .rights = RIGHT_MEMORY_READ,
+     .type = OBJECT_MEMORY,
+     .owner_task_id = 7},
+};
+#define FAKE_CAPS (sizeof fake_caps / sizeof fake_caps[0])
+
+static bool is_gone(uint64_t id)
+{
+    for (uint64_t up = id; up && fake.revoked; up = up <= 8 && up >= 7 ? 6 : up == 6 ? 1 : 0)
+        if (up == fake.revoked)
+            return true;
+    return false;
+}
+
 static result_t info_caps(uint64_t index, void *buffer, size_t bytes)
 {
-    const struct cap_info caps[] = {
-        {.object_id = 3, .handle = 1, .rights = RIGHT_IRQ_USE, .type = OBJECT_IRQ, .owner_task_id = 4},
-        {.object_id = 4,
-         .handle = 2,
-         .rights = RIGHT_CHANNEL_SEND | SERVICE_READ,
-         .type = OBJECT_CHANNEL,
-         .owner_task_id = 4}};
-    return (index & 0xffffffff) ? 0 : give(buffer, bytes, caps, sizeof caps[0], 2);
+    struct cap_info found[FAKE_CAPS];
+    size_t count = 0;
+    if (index >> 32 != 1 && index >> 32 != 4 && index >> 32 != 7)
+        return ERR_NOT_FOUND;
+    for (size_t i = 0; i < FAKE_CAPS; i++)
+        if (fake_caps[i].owner_task_id == index >> 32 && HANDLE_INDEX(fake_caps[i].handle) >= (uint32_t)index &&
+            !is_gone(fake_caps[i].id))
+            found[count++] = fake_caps[i];
+    return give(buffer, bytes, found, sizeof found[0], count);
 }
 
 static result_t info_log(uint64_t index, void *buffer, size_t bytes)
@@ -186,12 +245,29 @@ static status_t connections(void *reply)
     return OK;
 }
 
+static status_t cap_revoke(const void *request, void *reply)
+{
+    struct init_cap_revoke ask;
+    memcpy(&ask, request, sizeof ask);
+    const struct init_cap_revoked done = {.ended = ask.only_ask ? 0 : 3, .restarts = ask.capability_id == 5};
+    fake.asks += ask.only_ask;
+    if (ask.task_id == 1)
+        return ERR_REFUSED;
+    if (fake.revoke_status == OK && !ask.only_ask) {
+        fake.revoked = ask.capability_id;
+        fake.revokes++;
+    }
+    memcpy(reply, &done, sizeof done);
+    return ask.only_ask ? (status_t)OK : fake.revoke_status;
+}
+
 static status_t call(uint16_t op, const void *request, void *reply)
 {
     return op == INIT_SERVICES     ? services(request, reply)
            : op == INIT_RESTART    ? order(&fake.restarts, request)
            : op == INIT_STOP       ? order(&fake.stops, request)
            : op == INIT_START      ? order(&fake.starts, request)
+           : op == INIT_CAP_REVOKE ? cap_revoke(request, reply)
            : op == DEVMGR_LIST     ? devices(reply)
            : op == NET_STATUS      ? net_status(reply)
            : op == NET_CONNECTIONS ? connections(reply)

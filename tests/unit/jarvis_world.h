@@ -5,7 +5,10 @@
 
 struct fake_world {
     status_t trace_status, init_status, devmgr_status, netsrv_status; /* OK, or what calls answer */
-    unsigned restarts, stops, starts;                                 /* orders that reached init */
+    unsigned restarts, stops, starts, revokes;                        /* orders that reached init */
+    unsigned asks;          /* … and how often it was asked what a revoke would do */
+    status_t revoke_status; /* what init answers to the order itself */
+    uint64_t revoked;       /* this capability and its descendants are gone */
     char last_name[16];
     handle_t last_cap; /* that the last call went through */
     uint64_t now;

@@ -50,6 +50,7 @@ static void every_reading_tool_answers_an_observer(void **state)
     has("is port 22 open?", "Port 22 is not open");
     has("caps netsrv", "irq");
     has("caps", "observe");
+    has("caps tree", "7 capabilities in");
     has("trace dump 3", "[       102][CPU0] ContextSwitch payload=0x20\n");
     has("trace stats", "1000");
     has("pools", "1234");
@@ -85,10 +86,14 @@ static void an_observer_can_change_nothing(void **state)
                                         "memory, if that fails restart netsrv",
                                         "plan restart netsrv",
                                         "parse restart netsrv",
+                                        "caps revoke 6",
+                                        "yes",
+                                        "révoque la capacité 6",
+                                        "oui",
                                         "RESTART NETSRV --json"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         fake_ask(lines[i], &fake_observer, ROLE_OBSERVER);
-    assert_int_equal(fake.restarts + fake.stops + fake.starts, 0);
+    assert_int_equal(fake.restarts + fake.stops + fake.starts + fake.revokes + fake.asks, 0);
     has("restart netsrv", "ADMIN on init");
     has("restart netsrv", "login TOKEN");
 }
@@ -183,6 +188,118 @@ static void escapes_in_the_log_are_neutralised_and_it_is_searched(void **state)
     lacks("log of the last 15 seconds", "link error");
 }
 
+/* ---- capabilities ---- */
+
+static void operator_has(const char *line, const char *part)
+{
+    const char *answer = fake_ask(line, &fake_operator, ROLE_OPERATOR);
+    if (!strstr(answer, part))
+        fail_msg("the answer to \"%s\" lacks \"%s\":\n%s", line, part, answer);
+}
+
+static void a_token_is_shown_with_type_rights_badge_owner_and_id(void **state)
+{
+    (void)state;
+    has("caps netsrv", "Id  Type     Rights          Badge  Owner  From  Children  Handle  Object\n");
+    has("caps netsrv", " 6  channel  send mint READ      7      4     1         2       2       3\n");
+    has("caps jarvis", "send READ 0x100");
+    has("caps jarvis", "0x80000005");
+    has("caps netsrv", "send = send messages");
+    has("capacités de netsrv", "send = envoyer des messages");
+    lacks("caps netsrv", "switch off"); /* the legend explains what is shown and no more */
+    has("caps netsrv --json", "{\"id\":6,\"type\":\"channel\",\"rights\":\"send mint READ\",\"badge\":7,\"owner\":4,");
+}
+
+static void the_tree_is_drawn_below_a_capability_and_the_path_above_it(void **state)
+{
+    (void)state;
+    has("caps tree 6", "Capability 6, channel, is held by netsrv (4); derived from it: 2.\n"
+                       "It comes from: 1 channel of init (1) -> 6\n"
+                       "Capability     Rights                Badge  Owner\n"
+                       "6 channel      send mint READ            7  netsrv (4)\n"
+                       "├── 7 channel  send READ 0x100  0x80000005  jarvis (7)\n"
+                       "└── 8 channel  send                      0  netsrv (4)\n");
+    has("caps tree 9", "4 (in a message, or closed) -> 9");
+    has("caps tree 4", "4 (in a message, or closed)");
+    has("montre l'arbre de la capacité 9", "4 (dans un message, ou fermée) -> 9");
+    has("caps tree 5", "It is a root");
+    has("caps tree", "7 capabilities in 4 trees");
+    has("caps tree of jarvis", "jarvis holds something of 2 trees");
+    has("caps tree 6 --json", "\"size\":3,\"path\":[1],\"caps\":[{\"id\":6,\"parent\":1,");
+}
+
+static void a_wrong_number_gets_the_nearest_thing_that_works(void **state)
+{
+    (void)state;
+    has("caps tree 99", "There is no capability 99 (it ended, or never was). The nearest number is 9: memory");
+    has("caps tree nonsense12", "There is no task and no capability \"nonsense12\"");
+    has("caps 99", "There is no task \"99\"");
+    has("caps 99", "`caps tree 99`");
+    operator_has("caps revoke 99", "There is no capability 99");
+    operator_has("caps revoke 4", "Nobody holds capability 4 now");
+    operator_has("revoke capability 6 of jarvis", "is not held by jarvis but by netsrv (4)");
+    operator_has("caps revoke 1", "init itself holds capability 1");
+    operator_has("yes", "No question of mine");
+    operator_has("revoke", "Which capability?");
+    operator_has("6", "This ends capability 6"); /* the number answers the question */
+    assert_int_equal(fake.revokes, 0);
+}
+
+static void what_destroys_waits_for_a_yes(void **state)
+{
+    (void)state;
+    operator_has("caps revoke 6", "This ends capability 6 (channel: send mint READ) of netsrv (4) and what was derived "
+                                  "from it. Capabilities that end: 3 (netsrv 2, jarvis 1).\n");
+    assert_int_equal(fake.revokes, 0);
+    operator_has("no", "Nothing was done.");
+    operator_has("yes", "No question of mine waits");
+    operator_has("caps revoke 6", "Do it? Answer `yes` or `no`.");
+    operator_has("status", "Uptime"); /* any other line lets the question go */
+    operator_has("yes", "No question of mine waits");
+    assert_int_equal(fake.revokes, 0);
+    operator_has("caps revoke 6", "Do it?");
+    operator_has("Yes.", "Capability 6 is revoked. Ended: 3; nobody holds any of them now.\n");
+    assert_int_equal(fake.revokes, 1);
+    assert_int_equal(fake.revoked, 6);
+    operator_has("yes", "No question of mine waits");
+    operator_has("caps tree 6", "There is no capability 6");
+    assert_int_equal(fake.revokes, 1);
+}
+
+static void a_yes_is_for_one_thing_and_for_who_may(void **state)
+{
+    (void)state;
+    operator_has("revoke 6 and then revoke 8", "One thing that destroys at a time");
+    operator_has("non", "Nothing was done.");
+    operator_has("révoque la capacité 6", "Le faire ? Répondez `oui` ou `non`.");
+    has("oui", "Pas autorisé"); /* logged out meanwhile */
+    operator_has("oui", "n'attend");
+    operator_has("plan revoke 6", "destroys");
+    operator_has("yes", "No question");
+    assert_int_equal(fake.revokes, 0);
+    operator_has("révoque la capacité 6", "Ceci finit la capacité 6");
+    operator_has("oui", "La capacité 6 est révoquée. Finies : 3");
+    assert_int_equal(fake.revokes, 1);
+}
+
+static void a_revoke_that_fails_or_restarts_a_service_says_so(void **state)
+{
+    (void)state;
+    operator_has("caps revoke 5", "netsrv cannot live without it and starts anew at once");
+    operator_has("yes", "Capability 5 is being taken back; its service starts anew: `log` tells.");
+    fake_reset();
+    fake.revoke_status = ERR_NOT_FOUND;
+    operator_has("caps revoke 6", "Do it?");
+    operator_has("yes", "Capability 6 ended or went to another task meanwhile");
+    fake.revoke_status = ERR_BUSY;
+    operator_has("caps revoke 6", "Do it?");
+    operator_has("yes", "Another capability is being revoked");
+    operator_has("caps revoke 6 --json",
+                 "{\"confirm\":{\"tool\":\"cap_revoke\",\"capability\":6,\"owner\":4,\"ends\":3,");
+    fake.revoke_status = OK;
+    operator_has("yes", "{\"cap_revoke\":{\"capability\":6,\"ended\":3,\"still_there\":0,\"restarts\":false}}");
+}
+
 /* JSON's grammar, enough to see that a document is whole. */
 static const char *json_skip(const char *t)
 {
@@ -212,11 +329,11 @@ static const char *json_skip(const char *t)
 static void every_tool_gives_one_json_document(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"status",         "memory",       "tasks",       "task 4",      "top",
-                                        "services",       "devices",      "network",     "connections", "caps netsrv",
-                                        "caps",           "trace dump 3", "trace stats", "pools",       "log",
-                                        "whoami",         "help memory",  "help",        "time",        "task 99",
-                                        "restart netsrv", "sandwich",     "restart"};
+    static const char *const lines[] = {
+        "status",       "memory",      "tasks",          "task 4",   "top",       "services",    "devices",
+        "network",      "connections", "caps netsrv",    "caps",     "caps tree", "caps tree 6", "caps tree 99",
+        "trace dump 3", "trace stats", "pools",          "log",      "whoami",    "help memory", "help",
+        "time",         "task 99",     "restart netsrv", "sandwich", "restart"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         char line[64];
         snprintf(line, sizeof line, "%s --json", lines[i]);
@@ -340,6 +457,12 @@ int main(void)
         cmocka_unit_test_setup(an_unknown_service_is_named, setup),
         cmocka_unit_test_setup(small_words_are_right, setup),
         cmocka_unit_test_setup(any_line_has_an_answer, setup),
+        cmocka_unit_test_setup(a_token_is_shown_with_type_rights_badge_owner_and_id, setup),
+        cmocka_unit_test_setup(the_tree_is_drawn_below_a_capability_and_the_path_above_it, setup),
+        cmocka_unit_test_setup(a_wrong_number_gets_the_nearest_thing_that_works, setup),
+        cmocka_unit_test_setup(what_destroys_waits_for_a_yes, setup),
+        cmocka_unit_test_setup(a_yes_is_for_one_thing_and_for_who_may, setup),
+        cmocka_unit_test_setup(a_revoke_that_fails_or_restarts_a_service_says_so, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,17 +111,30 @@ void cap_legend_note(struct cap_legend *legend, uint32_t type, uint32_t bits)
         legend->seen[type] |= type == OBJECT_CHANNEL ? bits : bits & ~RIGHTS_SERVICE;
 }
 
+#define LEGEND_WIDTH 100
+
+/* One right and its meaning, on a new line where the last one is full. */
+static void say_right(struct answer *out, const struct right *right, const char *title, size_t *width)
+{
+    char text[128];
+    snprintf(text, sizeof text, "%s = %s", right->name, right->means[out->language]);
+    size_t more = text_width(text) + 2;
+    if (*width == 0)
+        say(out, "  %-8s %s", title, text);
+    else if (*width + more > LEGEND_WIDTH)
+        say(out, ";\n           %s", text);
+    else
+        say(out, "; %s", text);
+    *width = *width == 0 || *width + more > LEGEND_WIDTH ? 11 + more : *width + more;
+}
+
 static void say_line(struct answer *out, const char *title, const struct right *list, size_t count, uint32_t bits)
 {
-    unsigned shown = 0;
-    for (size_t i = 0; i < count && list[i].name; i++) {
-        if (!(bits & list[i].bit))
-            continue;
-        if (!shown++)
-            say(out, "  %-8s", title);
-        say(out, "%s%s = %s", shown > 1 ? "; " : " ", list[i].name, list[i].means[out->language]);
-    }
-    if (shown)
+    size_t width = 0;
+    for (size_t i = 0; i < count && list[i].name; i++)
+        if (bits & list[i].bit)
+            say_right(out, &list[i], title, &width);
+    if (width)
         say(out, "\n");
 }
 

@@ -91,6 +91,18 @@ const struct manifest_entry manifest[] = {
         .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | RIGHT_TRACE_CONTROL | PASS_ON},
                  {"root", RIGHT_ROOT_TASK | RIGHT_ROOT_DEVICE | PASS_ON}},
     },
+    {
+        .name = "sysfuzz", /* makes the tasks that make random calls, all less urgent than what people use */
+        .test_only = true,
+        .priority = 10,
+        .restart = RESTART_NEVER,
+        .quota_pages = 1280,
+        .quota_percent = 10,
+        .stack_pages = 8,
+        .boot_option = "sysfuzz",
+        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | PASS_ON}, {"root", RIGHT_ROOT_TASK | PASS_ON}},
+        .links = {{.service = "netsrv", .rights = SERVICE_READ | PASS_ON}},
+    },
 };
 const size_t manifest_count = sizeof manifest / sizeof manifest[0];
 _Static_assert(sizeof manifest / sizeof manifest[0] <= MANIFEST_MAX, "raise MANIFEST_MAX (at most 32: a bit each)");

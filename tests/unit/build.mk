@@ -84,3 +84,7 @@ trace-synth_SRCS := $(addprefix tests/unit/,trace_synth_main.c trace_synth.c) li
 UNIT_TESTS += test_trace_metadata test_trace_reader
 test_trace_metadata_SRCS = tests/unit/test_trace_metadata.c $(trace_reader_SRCS)
 test_trace_reader_SRCS   = tests/unit/test_trace_reader.c tests/unit/trace_synth.c tools/trustos-trace/recording.c $(trace_reader_SRCS)
+
+# the fuzzer of system calls
+UNIT_TESTS += test_sysfuzz
+test_sysfuzz_SRCS := tests/unit/test_sysfuzz.c $(addprefix tests/system/sysfuzz/,calls.c draw.c learn.c pool.c)

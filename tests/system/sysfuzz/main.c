@@ -27,10 +27,11 @@ static bool read_option(struct runner *r)
 static void say_progress(const struct runner *r, uint64_t calls, uint64_t began_ns)
 {
     uint64_t ms = (clock_now() - began_ns) / 1000000 + 1;
-    log_info("SYSFUZZ %llu %%: %llu calls, %llu a second; workers: %llu started, %llu ended, %llu faulted, %llu blocked",
-             (unsigned long long)(calls * 100 / r->calls), (unsigned long long)calls,
-             (unsigned long long)(calls * 1000 / ms), (unsigned long long)r->started, (unsigned long long)r->ended,
-             (unsigned long long)r->faulted, (unsigned long long)r->blocked);
+    log_info(
+        "SYSFUZZ %llu %%: %llu calls, %llu a second; workers: %llu started, %llu ended, %llu faulted, %llu blocked",
+        (unsigned long long)(calls * 100 / r->calls), (unsigned long long)calls,
+        (unsigned long long)(calls * 1000 / ms), (unsigned long long)r->started, (unsigned long long)r->ended,
+        (unsigned long long)r->faulted, (unsigned long long)r->blocked);
 }
 
 static void turn(struct runner *r)

@@ -46,7 +46,7 @@ enum pool_class pool_class_find(const struct fuzz_pool *pool, handle_t handle)
     for (uint32_t class = 0; class < POOL_CLASSES; class ++) {
         for (uint32_t i = 0; i < pool->count[class]; i++) {
             if (pool->handles[class][i] == handle)
-                return (enum pool_class)class;
+                return (enum pool_class) class;
         }
     }
     return POOL_OTHER;
@@ -55,7 +55,7 @@ enum pool_class pool_class_find(const struct fuzz_pool *pool, handle_t handle)
 enum pool_class pool_class_of(const struct cap_info *info)
 {
     static const uint8_t classes[OBJECT_TYPE_COUNT] = {
-        [OBJECT_TASK] = POOL_TASK,   [OBJECT_MEMORY] = POOL_MEMORY, [OBJECT_CHANNEL] = POOL_SEND,
+        [OBJECT_TASK] = POOL_TASK,     [OBJECT_MEMORY] = POOL_MEMORY, [OBJECT_CHANNEL] = POOL_SEND,
         [OBJECT_SIGNAL] = POOL_SIGNAL, [OBJECT_TRACE] = POOL_TRACE,   [OBJECT_ROOT] = POOL_ROOT};
     if (info->type == OBJECT_CHANNEL && info->rights & RIGHT_CHANNEL_RECV)
         return POOL_RECV;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #define CALL(number, ...) CALL_6(number, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
-#define CALL_6(number, a, b, c, d, e, g, ...)                                                                     \
-    worker_call(w, SYS_##number, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e),        \
+#define CALL_6(number, a, b, c, d, e, g, ...)                                                               \
+    worker_call(w, SYS_##number, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e), \
                 (uint64_t)(g))
 
 /* Each may find its things gone at any step, for other workers may control this one: then a call fails, and the script
@@ -210,8 +210,8 @@ static void serve(struct worker *w)
     struct fuzz_arena *arena = w->fuzz.arena;
     uint64_t replies = 0, capacity = rng_one_in(&w->fuzz.rng, 2) ? 1 : 8;
     for (int i = 0, idle = 0; i < 24 && idle < 2; i++) {
-        int64_t count = CALL(channel_reply_recv, channel, arena->out, replies | capacity << 32, arena->in,
-                             soon(w, 100000));
+        int64_t count =
+            CALL(channel_reply_recv, channel, arena->out, replies | capacity << 32, arena->in, soon(w, 100000));
         if (count < 0 && count != ERR_TIMED_OUT && count != ERR_WOULD_BLOCK)
             break;
         idle += count < 0;
@@ -271,9 +271,17 @@ static void grandchild(struct worker *w)
 void script_run(struct worker *w)
 {
     static void (*const scripts[])(struct worker *) = {
-        new_memory_is_zero,    revoke_takes_mappings, revoke_takes_descendants, rights_only_shrink,
-        revoke_reaches_queues, ping,                  ping,                     serve,
-        serve,                 grandchild,            channel_in_its_own_queue,
+        new_memory_is_zero,
+        revoke_takes_mappings,
+        revoke_takes_descendants,
+        rights_only_shrink,
+        revoke_reaches_queues,
+        ping,
+        ping,
+        serve,
+        serve,
+        grandchild,
+        channel_in_its_own_queue,
     };
     uint32_t which = rng_below(&w->fuzz.rng, sizeof scripts / sizeof scripts[0]);
     scripts[which](w);

@@ -26,8 +26,8 @@ static status_t map_shared(struct runner *r)
     if (memory < 0)
         return (status_t)memory;
     r->shared = (handle_t)memory;
-    result_t address = memory_map(HANDLE_NONE, r->shared, FUZZ_SHARED_ADDRESS, 0, FUZZ_SHARED_PAGES,
-                                  PROT_READ | PROT_WRITE);
+    result_t address =
+        memory_map(HANDLE_NONE, r->shared, FUZZ_SHARED_ADDRESS, 0, FUZZ_SHARED_PAGES, PROT_READ | PROT_WRITE);
     return address < 0 ? (status_t)address : OK;
 }
 

@@ -62,7 +62,7 @@ struct runner {
     uint64_t seed, calls, calls_done, started; /* calls: to be made; started: how many workers were */
     uint64_t ended, faulted, blocked;          /* how workers ended */
     uint64_t statuses[FUZZ_STATUSES];
-    uint64_t refused_since_ns;                 /* 0: the last worker could be started */
+    uint64_t refused_since_ns; /* 0: the last worker could be started */
     uint32_t failures, worker_quota;
     handle_t supervisor, root, trace, init, netsrv, shared, common;
     struct runner_slot {

@@ -163,13 +163,14 @@ static void random_pins_agree_with_the_reference(uint64_t capability, uint64_t e
         } else {
             pins[i].pages = 1 + (unsigned)rand() % 8;
             pins[i].first = (unsigned)rand() % (9 - pins[i].pages);
-            assert_int_equal(SYS(driver, dma_pin, driver_dma, pins[i].driver, pins[i].first, pins[i].pages, P(pins[i].at)),
-                             OK);
+            assert_int_equal(
+                SYS(driver, dma_pin, driver_dma, pins[i].driver, pins[i].first, pins[i].pages, P(pins[i].at)), OK);
         }
         for (unsigned j = 0; j < 12; j++)
             for (unsigned page = 0; page < pins[j].pages; page++)
-                check_reach(pins[j].at[page], memory_page((struct memory *)machine_cap(machine_root, pins[j].root)->object,
-                                                          pins[j].first + page));
+                check_reach(pins[j].at[page],
+                            memory_page((struct memory *)machine_cap(machine_root, pins[j].root)->object,
+                                        pins[j].first + page));
     }
     for (unsigned i = 0; i < 12; i++) {
         SYS(driver, dma_unpin, driver_dma, pins[i].driver);
@@ -218,7 +219,8 @@ static void refused_for_quota_or_memory_leaves_all_as_it_was(void **state)
     int64_t frames = machine_frames_out;
     for (uint64_t room = 0; room < 4; room++) {
         driver->account->limit_bytes = used + room * PAGE_SIZE;
-        assert_int_equal(pin(0, MEMORY_PAGES, at), ERR_QUOTA); /* root, directory, table and a page for the pin itself */
+        assert_int_equal(pin(0, MEMORY_PAGES, at),
+                         ERR_QUOTA); /* root, directory, table and a page for the pin itself */
         assert_int_equal(driver->account->used_bytes, used);
         assert_int_equal(machine_frames_out, frames);
         check_reach(PAGE_SIZE, 0);
@@ -566,7 +568,8 @@ static void only_the_root_capability_tells_of_faults(void **state)
     (void)state;
     handle_t weak = machine_grant(driver, machine_root_handle, RIGHTS_ALL & ~RIGHT_ROOT_DEVICE, 0);
     assert_int_equal(SYS(driver, system_info, weak, INFO_IOMMU_FAULTS, 0, P(&fault), sizeof fault), ERR_NO_RIGHT);
-    assert_int_equal(SYS(driver, system_info, driver_dma, INFO_IOMMU_FAULTS, 0, P(&fault), sizeof fault), ERR_WRONG_TYPE);
+    assert_int_equal(SYS(driver, system_info, driver_dma, INFO_IOMMU_FAULTS, 0, P(&fault), sizeof fault),
+                     ERR_WRONG_TYPE);
 }
 
 /* ---- interrupts ---- */
@@ -620,9 +623,9 @@ static void a_unit_that_lacks_what_is_needed_or_does_not_answer_is_not_used(void
     (void)state;
     const struct {
         uint64_t capability, extended;
-    } bad[] = {{MODEL_CAPABILITY & ~(0x1ful << 8), MODEL_EXTENDED},                       /* no page tables that we know */
-               {(MODEL_CAPABILITY & ~(0x3ful << 16)) | 30ul << 16, MODEL_EXTENDED},       /* 31 bits of address */
-               {UINT64_MAX, UINT64_MAX}};                                                 /* nobody there */
+    } bad[] = {{MODEL_CAPABILITY & ~(0x1ful << 8), MODEL_EXTENDED},                 /* no page tables that we know */
+               {(MODEL_CAPABILITY & ~(0x3ful << 16)) | 30ul << 16, MODEL_EXTENDED}, /* 31 bits of address */
+               {UINT64_MAX, UINT64_MAX}};                                           /* nobody there */
     for (unsigned i = 0; i < 3; i++) {
         vtd_model_reset();
         iommu_start(bad[i].capability, bad[i].extended, 1);
@@ -689,7 +692,8 @@ int main(void)
         TEST(revoking_the_memory_ends_its_pins_and_no_others),
         TEST(there_is_one_dma_object_a_device),
         TEST(a_device_that_nobody_holds_any_more_is_cut_off_at_once),
-        cmocka_unit_test_setup_teardown(without_an_iommu_orphaned_pins_wait_for_who_stops_the_device, no_setup, teardown),
+        cmocka_unit_test_setup_teardown(without_an_iommu_orphaned_pins_wait_for_who_stops_the_device, no_setup,
+                                        teardown),
         cmocka_unit_test(each_kind_of_record_is_told_as_it_is),
         TEST(a_device_is_reported_once_until_it_gets_a_dma_object_anew),
         TEST(a_device_that_faulted_still_reaches_its_pins),

@@ -40,6 +40,7 @@ struct devmgr {
     struct pci_bus bus;
     struct claim claims[CLAIMS_MAX];
     struct quarantine quarantine;
+    bool refusal_told[PCI_DEVICES_MAX];      /* the log says why nobody gets it: once is enough */
     handle_t fault_irq;                      /* HANDLE_NONE: there is no IOMMU */
     uint64_t reset_done_ns[PCI_DEVICES_MAX]; /* a reset started before: not to be touched until then */
     bool orphans[PCI_DEVICES_MAX];           /* pins made under an earlier devmgr may be left */

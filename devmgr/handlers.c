@@ -85,18 +85,27 @@ static struct pci_device *find_match(struct devmgr *d, const struct devmgr_claim
     return NULL;
 }
 
+static void tell_refusal(struct devmgr *d, const struct pci_device *device)
+{
+    char text[FAULT_TEXT];
+    bool *told = &d->refusal_told[device - d->bus.devices];
+    if (*told)
+        return;
+    *told = true;
+    fault_text(quarantine_of(&d->quarantine, &d->bus, device), text);
+    log_warning("device %02x:%02x.%u is not given away: it is quarantined until the machine is restarted, it %s",
+                device->bus_id >> 8, device->bus_id >> 3 & 31, device->bus_id & 7, text);
+}
+
 /* Why there is none: ERR_BAD_STATE when one would do but is quarantined, and the log says for what. */
 static status_t no_match(struct devmgr *d, const struct devmgr_claim *asked, uint32_t rights)
 {
     status_t status = ERR_NOT_FOUND;
     for (uint32_t i = 0; i < d->bus.count; i++) {
         const struct pci_device *device = &d->bus.devices[i];
-        char text[FAULT_TEXT];
         if (!matches(d, device, asked, rights) || !quarantined(d, device))
             continue;
-        fault_text(quarantine_of(&d->quarantine, &d->bus, device), text);
-        log_warning("device %02x:%02x.%u is not given away: it is quarantined until the machine is restarted, it %s",
-                    device->bus_id >> 8, device->bus_id >> 3 & 31, device->bus_id & 7, text);
+        tell_refusal(d, device);
         status = ERR_BAD_STATE;
     }
     return status;

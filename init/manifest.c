@@ -103,6 +103,17 @@ const struct manifest_entry manifest[] = {
         .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | PASS_ON}, {"root", RIGHT_ROOT_TASK | PASS_ON}},
         .links = {{.service = "netsrv", .rights = SERVICE_READ | PASS_ON}},
     },
+    {
+        .name = "evilnic", /* before netsrv, so that it gets the first card; devmgr knows no difference between them */
+        .test_only = true,
+        .priority = 19,
+        .restart = RESTART_NEVER,
+        .quota_pages = 256,
+        .stack_pages = 8,
+        .boot_option = "evilnic",
+        .caps = {{"trace", RIGHT_TRACE_EMIT}},
+        .links = {{.service = "devmgr", .rights = SERVICE_ATTACH | DEVMGR_CLASS_NETWORK}},
+    },
 };
 const size_t manifest_count = sizeof manifest / sizeof manifest[0];
 _Static_assert(sizeof manifest / sizeof manifest[0] <= MANIFEST_MAX, "raise MANIFEST_MAX (at most 32: a bit each)");

@@ -94,7 +94,7 @@ int main(void)
     status_t status = start_channel();
     if (status == OK)
         status = start_device();
-    if (status == ERR_NOT_FOUND || status == ERR_BAD_STATE)
+    if (status == ERR_NOT_FOUND || status == ERR_BAD_STATE || status == ERR_NOT_SUPPORTED)
         wait_without_device(status);
     if (status != OK) {
         log_error("no network: %s", status_text(status));

@@ -214,14 +214,21 @@ static uint64_t offered_features(struct virtio_device *device)
     return low | (uint64_t)device->common->device_feature << 32;
 }
 
-/* §6.1: a device that offers ACCESS_PLATFORM goes through the IOMMU if there is one, and wants to hear that we know. */
+/* §6.1: a device that offers ACCESS_PLATFORM goes through the IOMMU if there is one, and wants to hear that we know. One
+ * that does not would take the addresses that the IOMMU knows for real ones, and write over somebody's memory. */
 #define ALWAYS_TAKEN (VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM))
+
+static status_t past_the_iommu(void)
+{
+    log_error("virtio: the device goes past the IOMMU, so it is not used (in QEMU it needs iommu_platform=on)");
+    return ERR_NOT_SUPPORTED;
+}
 
 status_t virtio_negotiate(struct virtio_device *device, uint64_t wanted)
 {
     device->features = offered_features(device) & (wanted | ALWAYS_TAKEN);
     if (device->resources.claimed.confined && !(device->features & VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM)))
-        log_warning("virtio: this device goes past the IOMMU (in QEMU: iommu_platform=on): it is not confined");
+        return past_the_iommu();
     if (!(device->features & VIRTIO_BIT(VIRTIO_F_VERSION_1)))
         return ERR_NOT_SUPPORTED;
     device->common->driver_feature_select = 0;

@@ -43,7 +43,8 @@ struct virtio_device {
 
 MUST_CHECK status_t virtio_open(struct virtio_device *device, const struct nic_resources *resources);
 void virtio_close(struct virtio_device *device); /* device reset, memory unpinned and given back */
-/* Takes of the offered features those in `wanted`; VERSION_1 is required. §3.1.1 steps 4 to 6. */
+/* Takes of the offered features those in `wanted`; VERSION_1 is required. §3.1.1 steps 4 to 6.
+ * ERR_NOT_SUPPORTED also for a device past the IOMMU of a machine that has one. */
 MUST_CHECK status_t virtio_negotiate(struct virtio_device *device, uint64_t wanted);
 /* §4.1.5.1.3. size_limit: at most so many entries. chains: of more than one buffer (needs memory for indirect tables). */
 MUST_CHECK status_t virtio_queue_setup(struct virtio_device *device, uint16_t index, struct virtqueue *queue,

@@ -15,6 +15,7 @@
     X("bench", 0, "init", "start the instruction-count benchmark task (test image only)")           \
     X("hostile", 0, "init", "start the task that attacks the kernel (test image only)")             \
     X("sysfuzz", 1, "init", "SEED:CALLS: start the fuzzer of system calls (test image only)")       \
+    X("evilnic", 0, "init", "start the driver that attacks by DMA, with the first card (test image only)") \
     X("crashtest", 1, "init", "name of a service that init kills once, 500 ms after it is ready (test)")
 /* clang-format on */
 

@@ -52,6 +52,7 @@ class Boot:
     cpu: str = "qemu64"
     nic: str = "virtio-net-pci"
     net: str = "user"  # user, peer (a tests/system/peer.py on the other end of the wire), none
+    iommu: str = ""  # options of an intel-iommu, as "intremap=on" (machine q35); it must stand before the devices
     icount: bool = False
     kernel: str = ""  # another kernel and initrd than ours: the rival's
     initrd: str = ""
@@ -71,6 +72,8 @@ def arguments(boot, folder, peer_port=0):
     if boot.icount:
         line += ["-icount", "shift=0,sleep=off"]
     line += boot_arguments(boot, folder)
+    if boot.iommu:
+        line += ["-device", f"intel-iommu,{boot.iommu}"]
     if boot.net == "user":
         forwards = "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in boot.forwards)
         line += ["-netdev", f"user,id=n0{forwards}"]
@@ -189,6 +192,12 @@ class Machine:
 
     def monitor(self, text):
         return self.qmp("human-monitor-command", **{"command-line": text})
+
+    def physical(self, address, size):
+        """The machine's memory, past the guest."""
+        path = Path(self.folder, "memory")
+        self.qmp("pmemsave", val=address, size=size, filename=str(path))
+        return path.read_bytes()
 
     def qemu_log(self):
         return Path(self.folder, "qemu.log").read_text(errors="replace")

@@ -14,9 +14,9 @@ static const struct command {
     {"record", "o:t:T:i:wqh", "record HOST[:PORT] [-o DIR] [-t SECONDS] [-i SECONDS] [-w] [-q] [--token TOKEN]",
      command_record},
     {"print", "f:e:uh", "print [-u] [--from S] [--to S] DIR|FILE|-", command_print},
-    //{"report", "f:e:h", "report [--from S] [--to S] DIR|FILE|-", command_report},
+    {"report", "f:e:h", "report [--from S] [--to S] DIR|FILE|-", command_report},
     //{"timeline", "o:f:e:h", "timeline -o FILE.html [--from S] [--to S] DIR|FILE|-", command_timeline},
-    //{"perfetto", "o:f:e:h", "perfetto -o FILE.json [--from S] [--to S] DIR|FILE|-", command_perfetto},
+    {"perfetto", "o:f:e:h", "perfetto -o FILE.json [--from S] [--to S] DIR|FILE|-", command_perfetto},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -171,10 +171,17 @@ static bool layout_load(struct trace *trace, uint32_t file)
     return trace->layout != NULL;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
 static struct trace *finish(struct trace *trace, char why[256])
 {
     if (!trace->layout)
         return fail(trace, why, trace->complaints ? trace->complaints : "no metadata, so nothing can be read");
+    qsort(trace->cpus, trace->cpu_count, sizeof trace->cpus[0], by_number);
     trace_rewind(trace);
     return trace;
 }

@@ -1,0 +1,72 @@
+/* What events mean together: which task ran when on which CPU, calls and their answers, waits, interrupts. report, timeline
+ * and perfetto are three ways to show it.
+ *
+ * Rules
+ *  - Items are fed in the order of time; a sink's functions are called when a thing has ended, so by its end.
+ *  - Where events were lost nothing is guessed: what ran on that CPU is unknown until its next context switch, and calls and
+ *    waits that were open are dropped (and counted), for their end may be among the lost. */
+#pragma once
+#include "known.h"
+#include "names.h"
+#include "table.h"
+#include "trace.h"
+
+struct model_run { /* a task on a CPU */
+    uint32_t task, cpu;
+    uint64_t from_ns, to_ns;
+};
+struct model_call {
+    uint32_t caller, server, channel, op, caller_cpu, server_cpu;
+    int32_t status;
+    uint64_t from_ns, taken_ns, to_ns; /* called; the server had it at the latest; answered */
+};
+struct model_wait { /* from Block to Wakeup, or to a switch straight to it */
+    uint32_t task, on, by;
+    uint64_t from_ns, to_ns;
+};
+struct model_ready { /* from Wakeup until it runs */
+    uint32_t task, cpu;
+    uint64_t from_ns, to_ns;
+};
+struct model_irq {
+    uint32_t vector, cpu, task;
+    uint64_t from_ns, to_ns;
+};
+
+struct model_sink { /* any may be NULL */
+    void *context;
+    void (*on_run)(void *context, const struct model_run *run);
+    void (*on_call)(void *context, const struct model_call *call);
+    void (*on_wait)(void *context, const struct model_wait *wait);
+    void (*on_ready)(void *context, const struct model_ready *ready);
+    void (*on_irq)(void *context, const struct model_irq *irq);
+    void (*on_event)(void *context, const struct ctf_event *event);
+    void (*on_loss)(void *context, const struct ctf_loss *loss, uint64_t time_ns);
+};
+
+#define MODEL_IRQ_DEPTH 8
+struct model_cpu {
+    bool begun, is_known; /* an event was seen; `task` is what runs since from_ns */
+    uint32_t task, irq_depth;
+    uint64_t from_ns;
+    struct model_irq irqs[MODEL_IRQ_DEPTH];
+};
+struct model_task {
+    bool is_calling, is_waiting, is_ready;
+    struct model_call call;
+    struct model_wait wait;
+    uint64_t ready_ns, ran_ns, received_ns; /* became ready; ran or received last */
+};
+struct model {
+    const struct model_sink *sink;
+    struct model_cpu cpus[CTF_CPU_MAX];
+    struct table tasks; /* struct model_task */
+    uint64_t dropped_calls, dropped_waits, unanswered;
+};
+
+void model_start(struct model *model, const struct model_sink *sink);
+void model_feed(struct model *model, const struct trace_item *item);
+void model_finish(struct model *model, uint64_t end_ns); /* ends what still runs; frees what the model holds */
+
+/* All of a trace within the seconds given, through a model: the loop of each command. */
+void model_run_all(struct trace *trace, double from_s, double to_s, struct model *model, const struct model_sink *sink);

@@ -1,0 +1,181 @@
+/* Chrome trace events, which ui.perfetto.dev and chrome://tracing open. Process 1 has a thread for each CPU with what ran
+ * there; process 2 one for each task with where it ran, its calls (as asynchronous slices) and arrows from caller to
+ * server and back. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "commands.h"
+#include "model.h"
+#include "output.h"
+
+#define CPUS 1
+#define TASKS 2
+
+struct perfetto {
+    FILE *out;
+    struct names names;
+    struct table tasks; /* those that are shown; the entry is nothing */
+    uint64_t flows;
+    bool begun;
+};
+
+static const char *task_text(struct perfetto *p, uint32_t task, char text[32])
+{
+    table_get(&p->tasks, task, 0, 0);
+    return names_task(&p->names, task, text);
+}
+#define TASK(task) task_text(p, task, (char[32]){0})
+
+/* {"ph":…,"pid":…,"tid":…,"ts":… and no brace at the end. Times are microseconds. */
+static void begin(struct perfetto *p, const char *phase, uint32_t process, uint32_t thread, uint64_t ns)
+{
+    fprintf(p->out, "%s{\"ph\":\"%s\",\"pid\":%u,\"tid\":%u,\"ts\":%" PRIu64 ".%03u", p->begun ? ",\n" : "\n", phase,
+            process, thread, ns / 1000, (unsigned)(ns % 1000));
+    p->begun = true;
+}
+
+static void name(struct perfetto *p, const char *text)
+{
+    fputs(",\"name\":", p->out);
+    output_string(p->out, text);
+}
+
+static void slice(struct perfetto *p, uint32_t process, uint32_t thread, uint64_t from, uint64_t to, const char *text)
+{
+    begin(p, "X", process, thread, from);
+    fprintf(p->out, ",\"dur\":%" PRIu64 ".%03u", (to - from) / 1000, (unsigned)((to - from) % 1000));
+    name(p, text);
+    fputs("}", p->out);
+}
+
+static void on_run(void *context, const struct model_run *run)
+{
+    struct perfetto *p = context;
+    char cpu[24];
+    if (!run->task)
+        return;
+    slice(p, CPUS, run->cpu, run->from_ns, run->to_ns, TASK(run->task));
+    snprintf(cpu, sizeof cpu, "cpu%u", run->cpu);
+    slice(p, TASKS, run->task, run->from_ns, run->to_ns, cpu);
+}
+
+static void on_irq(void *context, const struct model_irq *irq)
+{
+    char text[24];
+    snprintf(text, sizeof text, "irq %u", irq->vector);
+    slice(context, CPUS, irq->cpu, irq->from_ns, irq->to_ns, text);
+}
+
+static void arrow(struct perfetto *p, uint32_t from, uint64_t from_ns, uint32_t to, uint64_t to_ns, const char *text)
+{
+    p->flows++;
+    begin(p, "s", TASKS, from, from_ns ? from_ns - 1 : 0); /* the slice that it comes from may end just there */
+    fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"ipc\"", p->flows);
+    name(p, text);
+    fputs("}", p->out);
+    begin(p, "f", TASKS, to, to_ns);
+    fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"ipc\",\"bp\":\"e\"", p->flows);
+    name(p, text);
+    fputs("}", p->out);
+}
+
+static void on_call(void *context, const struct model_call *call)
+{
+    struct perfetto *p = context;
+    char text[80];
+    snprintf(text, sizeof text, "call %#x to %.40s", call->op, TASK(call->server));
+    TASK(call->caller);
+    arrow(p, call->caller, call->from_ns, call->server, call->taken_ns, "call");
+    arrow(p, call->server, call->to_ns, call->caller, call->to_ns, "reply");
+    begin(p, "b", TASKS, call->caller, call->from_ns);
+    fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"call\",\"args\":{\"status\":%d,\"channel\":%u}", p->flows,
+            call->status, call->channel);
+    name(p, text);
+    fputs("}", p->out);
+    begin(p, "e", TASKS, call->caller, call->to_ns);
+    fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"call\"", p->flows);
+    name(p, text);
+    fputs("}", p->out);
+}
+
+/* What is not shown as a slice or an arrow. */
+static void on_event(void *context, const struct ctf_event *event)
+{
+    struct perfetto *p = context;
+    uint16_t known = event->layout->known;
+    if (known == TRACE_ContextSwitch || known == TRACE_IpcCall || known == TRACE_IpcReply || known == TRACE_IrqEntry ||
+        known == TRACE_IrqExit)
+        return;
+    begin(p, "i", CPUS, event->cpu, event->time_ns);
+    name(p, event->layout->name);
+    fputs(",\"s\":\"t\",\"args\":{", p->out);
+    for (uint32_t i = 0; i < event->layout->payload.count; i++) {
+        const struct ctf_field *field = &event->layout->payload.fields[i];
+        fputs(i ? "," : "", p->out);
+        output_string(p->out, field->name);
+        fprintf(p->out,
+                field->is_hex      ? ":\"0x%" PRIx64 "\""
+                : field->is_signed ? ":%" PRId64
+                                   : ":%" PRIu64,
+                event->values[i]);
+    }
+    fputs("}}", p->out);
+}
+
+static void on_loss(void *context, const struct ctf_loss *loss, uint64_t time_ns)
+{
+    struct perfetto *p = context;
+    begin(p, "i", CPUS, loss->cpu, time_ns);
+    name(p, "LOST");
+    fprintf(p->out, ",\"s\":\"p\",\"args\":{\"packets\":%" PRIu64 ",\"events\":%" PRIu64 "}}", loss->packets,
+            loss->events);
+}
+
+static void label(struct perfetto *p, const char *what, uint32_t process, uint32_t thread, const char *text)
+{
+    fprintf(p->out, ",\n{\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"name\":\"%s\",\"args\":{\"name\":", process, thread,
+            what);
+    output_string(p->out, text);
+    fputs("}}", p->out);
+}
+
+static void write_all(struct perfetto *p, struct trace *trace, const struct options *options)
+{
+    static struct model model;
+    const struct model_sink sink = {p, on_run, on_call, NULL, NULL, on_irq, on_event, on_loss};
+    char text[32];
+    fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[", p->out);
+    begin(p, "M", CPUS, 0, 0);
+    fputs(",\"name\":\"process_name\",\"args\":{\"name\":\"CPUs\"}}", p->out);
+    label(p, "process_name", TASKS, 0, "tasks");
+    for (uint32_t i = 0; i < trace->cpu_count; i++) {
+        snprintf(text, sizeof text, "cpu%u", trace->cpus[i]);
+        label(p, "thread_name", CPUS, trace->cpus[i], text);
+    }
+    model_run_all(trace, options->from_s, options->to_s, &model, &sink);
+    for (uint32_t i = 0; i < p->tasks.count; i++)
+        label(p, "thread_name", TASKS, p->tasks.keys[i].a, names_task(&p->names, p->tasks.keys[i].a, text));
+    fputs("\n]}\n", p->out);
+}
+
+int command_perfetto(const struct options *options)
+{
+    char why[256];
+    struct perfetto p = {.tasks.entry_size = 1};
+    struct trace *trace = options->output ? trace_open(options->target, why) : NULL;
+    if (options->output && !trace)
+        fprintf(stderr, "trustos-trace: %s\n", why);
+    p.out = trace || !options->output ? output_open(options) : NULL;
+    if (!p.out) {
+        trace_close(trace);
+        return options->output ? 1 : 2;
+    }
+    names_learn_all(&p.names, trace);
+    write_all(&p, trace, options);
+    int status = !output_close(options, p.out);
+    status |= trace_complain(trace);
+    names_free(&p.names);
+    table_free(&p.tasks);
+    trace_close(trace);
+    return status;
+}

@@ -15,7 +15,7 @@ static const struct command {
      command_record},
     {"print", "f:e:uh", "print [-u] [--from S] [--to S] DIR|FILE|-", command_print},
     {"report", "f:e:h", "report [--from S] [--to S] DIR|FILE|-", command_report},
-    //{"timeline", "o:f:e:h", "timeline -o FILE.html [--from S] [--to S] DIR|FILE|-", command_timeline},
+    {"timeline", "o:f:e:h", "timeline -o FILE.html [--from S] [--to S] DIR|FILE|-", command_timeline},
     {"perfetto", "o:f:e:h", "perfetto -o FILE.json [--from S] [--to S] DIR|FILE|-", command_perfetto},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

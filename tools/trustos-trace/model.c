@@ -84,7 +84,8 @@ static void on_call(struct model *model, const struct ctf_event *event, const un
                                      .channel = known->IpcCall.channel,
                                      .op = known->IpcCall.op,
                                      .caller_cpu = event->cpu,
-                                     .from_ns = event->time_ns};
+                                     .from_ns = event->time_ns,
+                                     .caller_ran_ns = task->ran_ns};
 }
 
 static void on_receive(struct model *model, const struct ctf_event *event, const union known_event *known)
@@ -103,6 +104,7 @@ static void on_reply(struct model *model, const struct ctf_event *event, const u
     call->status = known->IpcReply.status;
     call->server_cpu = event->cpu;
     call->to_ns = event->time_ns;
+    call->server_ran_ns = server->ran_ns;
     call->taken_ns = server->received_ns >= call->from_ns ? server->received_ns
                      : server->ran_ns >= call->from_ns    ? server->ran_ns
                                                           : call->from_ns;
@@ -173,10 +175,10 @@ void model_feed(struct model *model, const struct trace_item *item)
         feed_loss(model, item);
         return;
     }
+    EMIT(model, on_event, item->event);
     event_fn handler = handlers[item->event->layout->known];
     if (handler && known_decode(item->event, &known))
         handler(model, item->event, &known);
-    EMIT(model, on_event, item->event);
 }
 
 void model_start(struct model *model, const struct model_sink *sink)
@@ -186,12 +188,14 @@ void model_start(struct model *model, const struct model_sink *sink)
     model->tasks.entry_size = sizeof(struct model_task);
 }
 
-void model_finish(struct model *model, uint64_t end_ns)
+void model_finish(struct model *model, const struct trace *trace, uint64_t end_ns)
 {
-    for (uint32_t cpu = 0; cpu < CTF_CPU_MAX; cpu++) {
-        struct model_cpu *c = &model->cpus[cpu];
-        if (c->is_known && end_ns > c->from_ns)
-            run_end(model, cpu, c->task, end_ns);
+    for (uint32_t i = 0; i < trace->cpu_count; i++) {
+        uint32_t cpu = trace->cpus[i];
+        const struct model_cpu *c = &model->cpus[cpu];
+        uint64_t told_until = trace->lanes[cpu]->scanned.end_ns, end = told_until < end_ns ? told_until : end_ns;
+        if (c->is_known && end > c->from_ns)
+            run_end(model, cpu, c->task, end);
     }
     for (uint32_t i = 0; i < model->tasks.count; i++)
         model->unanswered += ((struct model_task *)model->tasks.entries[i])->is_calling;
@@ -212,5 +216,5 @@ void model_run_all(struct trace *trace, double from_s, double to_s, struct model
         model_feed(model, &item);
         last_ns = item.time_ns;
     }
-    model_finish(model, is_cut || trace->is_broken ? last_ns : trace->end_ns);
+    model_finish(model, trace, is_cut || trace->is_broken ? last_ns : trace->end_ns);
 }

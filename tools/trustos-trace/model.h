@@ -18,7 +18,8 @@ struct model_run { /* a task on a CPU */
 struct model_call {
     uint32_t caller, server, channel, op, caller_cpu, server_cpu;
     int32_t status;
-    uint64_t from_ns, taken_ns, to_ns; /* called; the server had it at the latest; answered */
+    uint64_t from_ns, taken_ns, to_ns;     /* called; the server had it at the latest; answered */
+    uint64_t caller_ran_ns, server_ran_ns; /* since when the one ran as it called, the other as it answered */
 };
 struct model_wait { /* from Block to Wakeup, or to a switch straight to it */
     uint32_t task, on, by;
@@ -66,7 +67,8 @@ struct model {
 
 void model_start(struct model *model, const struct model_sink *sink);
 void model_feed(struct model *model, const struct trace_item *item);
-void model_finish(struct model *model, uint64_t end_ns); /* ends what still runs; frees what the model holds */
+/* Ends what still runs, at end_ns or where its CPU's last packet ends; frees what the model holds. */
+void model_finish(struct model *model, const struct trace *trace, uint64_t end_ns);
 
 /* All of a trace within the seconds given, through a model: the loop of each command. */
 void model_run_all(struct trace *trace, double from_s, double to_s, struct model *model, const struct model_sink *sink);

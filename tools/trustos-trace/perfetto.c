@@ -66,10 +66,12 @@ static void on_irq(void *context, const struct model_irq *irq)
     slice(context, CPUS, irq->cpu, irq->from_ns, irq->to_ns, text);
 }
 
-static void arrow(struct perfetto *p, uint32_t from, uint64_t from_ns, uint32_t to, uint64_t to_ns, const char *text)
+/* It begins within a slice that began at ran_ns, and may end at from_ns. */
+static void arrow(struct perfetto *p, uint32_t from, uint64_t ran_ns, uint64_t from_ns, uint32_t to, uint64_t to_ns,
+                  const char *text)
 {
     p->flows++;
-    begin(p, "s", TASKS, from, from_ns ? from_ns - 1 : 0); /* the slice that it comes from may end just there */
+    begin(p, "s", TASKS, from, from_ns > ran_ns ? from_ns - 1 : from_ns);
     fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"ipc\"", p->flows);
     name(p, text);
     fputs("}", p->out);
@@ -85,8 +87,8 @@ static void on_call(void *context, const struct model_call *call)
     char text[80];
     snprintf(text, sizeof text, "call %#x to %.40s", call->op, TASK(call->server));
     TASK(call->caller);
-    arrow(p, call->caller, call->from_ns, call->server, call->taken_ns, "call");
-    arrow(p, call->server, call->to_ns, call->caller, call->to_ns, "reply");
+    arrow(p, call->caller, call->caller_ran_ns, call->from_ns, call->server, call->taken_ns, "call");
+    arrow(p, call->server, call->server_ran_ns, call->to_ns, call->caller, call->to_ns, "reply");
     begin(p, "b", TASKS, call->caller, call->from_ns);
     fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"call\",\"args\":{\"status\":%d,\"channel\":%u}", p->flows,
             call->status, call->channel);

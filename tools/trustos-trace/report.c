@@ -102,18 +102,18 @@ static void on_loss(void *context, const struct ctf_loss *loss, uint64_t time_ns
 
 /* ---- showing ---- */
 
-/* "12.3 us", always nine columns. */
+/* "12.3 us": three digits at least, always nine columns. */
 static const char *duration(uint64_t ns, char out[24])
 {
-    double s = (double)ns;
+    static const char *const units[] = {"us", "ms", "s "};
+    double value = (double)ns / 1e3;
+    unsigned unit = 0;
+    for (; unit < 2 && value >= 999.95; unit++)
+        value /= 1e3;
     if (ns < 1000)
         snprintf(out, 24, "%6" PRIu64 " ns", ns);
-    else if (s < 999.95e3)
-        snprintf(out, 24, "%6.1f us", s / 1e3);
-    else if (s < 999.95e6)
-        snprintf(out, 24, "%6.1f ms", s / 1e6);
     else
-        snprintf(out, 24, "%6.2f s ", s / 1e9);
+        snprintf(out, 24, "%6.*f %s", value < 9.995 ? 2 : 1, value, units[unit]);
     return out;
 }
 #define DURATION(ns) duration(ns, (char[24]){0})
@@ -184,7 +184,7 @@ static void show_head(const struct report *r, const struct model *model)
            t->layout->release[0] ? ", " : "", t->layout->release);
     printf("time     %.6f s, from %.6f s to %.6f s after boot\n", seconds(r), (double)r->first_ns / 1e9,
            (double)r->last_ns / 1e9);
-    printf("events   %" PRIu64 " on %u CPUs", r->events, t->cpu_count);
+    printf("events   %" PRIu64 " on %u CPU%s", r->events, t->cpu_count, t->cpu_count == 1 ? "" : "s");
     if (seconds(r) > 0)
         printf(", %.0f/s", (double)r->events / seconds(r));
     putchar('\n');

@@ -1,0 +1,131 @@
+/* The trace tool's reader on any bytes. The first byte says what the rest is: a stream, the packets after good metadata,
+ * the metadata before good packets, or a good stream with some bytes changed. Every packet's events are read, twice: what the
+ * second time brings must be what the first brought, within the packet. */
+#include <stdlib.h>
+#include <string.h>
+#include "lib/trace_metadata.h"
+#include "tests/unit/trace_synth.h"
+#include "tools/trustos-trace/model.h"
+#include "tools/trustos-trace/trace.h"
+
+static struct {
+    uint8_t bytes[1 << 16];
+    size_t size, metadata; /* the first `metadata` bytes are that */
+} good;
+static struct trace *reading;
+
+static void keep(void *context, const void *bytes, size_t size)
+{
+    (void)context;
+    if (size > sizeof good.bytes - good.size)
+        abort();
+    memcpy(good.bytes + good.size, bytes, size);
+    good.metadata = good.metadata ? good.metadata : size; /* it comes in one piece */
+    good.size += size;
+}
+
+static void make_good(void)
+{
+    const struct synth_options options = {.seed = 3, .events = 400, .cpus = 2, .flush_ns = 2000000, .task_names = true};
+    struct synth_result result;
+    if (!good.size)
+        synth_stream(&options, keep, NULL, &result);
+}
+
+static void on_event(void *context, const struct ctf_event *event)
+{
+    const struct ctf_layout *layout = reading->layout;
+    ++*(uint64_t *)context;
+    if (event->layout < layout->events || event->layout >= layout->events + layout->event_count)
+        abort();
+}
+
+static void on_run(void *context, const struct model_run *run)
+{
+    (void)context;
+    if (run->to_ns < run->from_ns)
+        abort();
+}
+
+static void on_call(void *context, const struct model_call *call)
+{
+    (void)context;
+    if (call->to_ns < call->taken_ns || call->taken_ns < call->from_ns)
+        abort();
+}
+
+static void on_wait(void *context, const struct model_wait *wait)
+{
+    (void)context;
+    if (wait->to_ns < wait->from_ns)
+        abort();
+}
+
+static void read_stream(const uint8_t *bytes, size_t size)
+{
+    static struct model model;
+    char why[256] = "";
+    uint64_t counts[2] = {0};
+    struct names names = {0};
+    reading = trace_open_bytes(bytes, size, why);
+    if (!reading && !why[0])
+        abort(); /* refused without a reason */
+    if (!reading)
+        return;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct model_sink sink = {
+            .context = &counts[i], .on_event = on_event, .on_run = on_run, .on_call = on_call, .on_wait = on_wait};
+        names_learn_all(&names, reading);
+        model_run_all(reading, 0, 1e30, &model, &sink);
+        if (counts[i] != reading->events)
+            abort();
+        trace_rewind(reading);
+    }
+    if (counts[0] != counts[1] || reading->is_broken > (reading->complaints != NULL))
+        abort();
+    names_free(&names);
+    trace_close(reading);
+}
+
+/* Three bytes a change: where (of 65536), what is xored. */
+static void change(uint8_t *bytes, size_t size, const uint8_t *data, size_t count)
+{
+    for (; count >= 3; data += 3, count -= 3)
+        bytes[(data[0] << 8 | data[1]) % size] ^= data[2];
+}
+
+/* `data` in a stream's metadata's place, as packets. */
+static size_t wrap_metadata(uint8_t *out, size_t room, const uint8_t *data, size_t size)
+{
+    return trace_metadata_packetize(out, room, (const char *)data, size, good.bytes + good.metadata + 4);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    make_good();
+    if (size < 1 || size > 1 << 14)
+        return 0;
+    size_t packets = good.size - good.metadata, room = good.size + 8 * (size + TRACE_METADATA_PACKET);
+    uint8_t *bytes = malloc(room), kind = data[0] % 4;
+    size_t used = size - 1;
+    memcpy(bytes, data + 1, used);
+    if (kind == 1) {
+        memcpy(bytes, good.bytes, good.metadata);
+        memcpy(bytes + good.metadata, data + 1, size - 1);
+        used = good.metadata + size - 1;
+    } else if (kind == 2) {
+        used = wrap_metadata(bytes, room, data + 1, size - 1);
+        memcpy(bytes + used, good.bytes + good.metadata, packets);
+        used += packets;
+    } else if (kind == 3) {
+        memcpy(bytes, good.bytes, good.size);
+        change(bytes, good.size, data + 1, size - 1);
+        used = good.size;
+    }
+    uint8_t *exact = malloc(used ? used : 1); /* ASan watches its end */
+    memcpy(exact, bytes, used);
+    read_stream(exact, used);
+    free(exact);
+    free(bytes);
+    return 0;
+}

@@ -1,0 +1,189 @@
+// Wheel, mouse, keys and search.
+const $ = id => document.getElementById(id);
+
+function show(from, to) { // keeps the view within the trace, and no narrower than 20 ns
+  const width = Math.min(Math.max(to - from, 20), Math.max(20, trace.length * 1.1)), margin = width * 0.05;
+  from = Math.max(-margin, Math.min(from, trace.length + margin - width));
+  view.from = from;
+  view.to = from + width;
+  redraw();
+}
+function zoom(factor, at = (view.from + view.to) / 2) {
+  show(at - (at - view.from) * factor, at + (view.to - at) * factor);
+}
+function pan(part) {
+  const by = (view.to - view.from) * part;
+  show(view.from + by, view.to + by);
+}
+
+// ---- what is there ----
+function eventText(i) {
+  const at = events.at[i], [name, fields, hex] = trace.kinds[trace.events[at + 2]];
+  const values = fields.map((field, k) => {
+    const value = trace.events[at + 3 + k];
+    const task = /(task|caller)$/.test(field) && typeof value === 'number' ? `(${taskName(value)})` : '';
+    return `${field}=${hex[k] === '1' ? '0x' + BigInt(value).toString(16) : value}${task}`;
+  });
+  return `${name} ${values.join(' ')}`;
+}
+function eventThing(i) {
+  const t = events.time[i];
+  return { from: t, to: t, text: `${moment(t)}  cpu${trace.events[events.at[i] + 1]}  ${eventText(i)}` };
+}
+function spanThing(s, i, text) {
+  return { from: s.from[i], to: s.to[i], text: `${text}\n${duration(s.to[i] - s.from[i])} from ${moment(s.from[i])}` };
+}
+function callThing(row) {
+  const c = trace.calls, from = c[row], to = from + c[row + 2];
+  return { from, to, text: `${taskName(c[row + 3])} calls ${taskName(c[row + 4])}, op 0x${c[row + 5].toString(16)}: status ${c[row + 6]}\n` +
+           `${duration(c[row + 2])} from ${moment(from)}, taken after ${duration(c[row + 1])}` };
+}
+function laneAt(y) { return y < RULER ? null : lanes.find(l => y >= l.y && y < l.y + l.height + GAP); }
+
+function cpuThing(lane, t, y, near) {
+  let i;
+  if (y > lane.y + lane.height - 7) {
+    i = above(lane.ticks.time, t - near);
+    if (i < lane.ticks.time.length && lane.ticks.time[i] <= t + near) return eventThing(above(events.at, lane.ticks.at[i] - 1));
+  }
+  if ((i = spanAt(lane.losses, t)) >= 0) return spanThing(lane.losses, i, `cpu${lane.id}: lost ${trace.losses[lane.losses.row[i] + 3]} packets, ${trace.losses[lane.losses.row[i] + 4]} events`);
+  if (y < lane.y + 6 && (i = spanAt(lane.irqs, t)) >= 0) return spanThing(lane.irqs, i, `interrupt ${lane.irqs.key[i]}`);
+  if ((i = spanAt(lane.runs, t)) >= 0) return spanThing(lane.runs, i, `${taskName(lane.runs.key[i])} on cpu${lane.id}`);
+  return null;
+}
+function taskThing(lane, t, near) {
+  let i = above(calls.from, t - near);
+  for (let k = i; k < calls.from.length && calls.from[k] <= t + near && k < i + 50; k++)
+    if (trace.calls[calls.row[k] + 3] === lane.id) return callThing(calls.row[k]);
+  if ((i = spanAt(lane.runs, t)) >= 0) return spanThing(lane.runs, i, `${lane.label} runs on cpu${lane.runs.key[i]}`);
+  if ((i = spanAt(lane.readies, t)) >= 0) return spanThing(lane.readies, i, `${lane.label} is ready and waits for a CPU`);
+  if ((i = spanAt(lane.waits, t)) >= 0) return spanThing(lane.waits, i, `${lane.label} waits for ${trace.waitsFor[lane.waits.key[i]] || 'state ' + lane.waits.key[i]}; woken by ${taskName(trace.waits[lane.waits.row[i] + 4])}`);
+  return null;
+}
+function thingAt(x, y) {
+  const lane = laneAt(y), t = timeOf(x), near = (view.to - view.from) / (view.width - LABELS) * 3;
+  if (!lane || x < LABELS) return null;
+  return lane.kind === 'cpu' ? cpuThing(lane, t, y, near) : taskThing(lane, t, near);
+}
+function select(thing) {
+  view.selected = thing;
+  if (thing) $('detail').textContent = thing.text;
+  redraw();
+}
+
+// ---- mouse ----
+let drag = null;
+canvas.addEventListener('wheel', e => {
+  e.preventDefault();
+  if (e.offsetX < LABELS || e.ctrlKey === false && e.altKey) { view.scroll += e.deltaY; redraw(); }
+  else if (Math.abs(e.deltaX) > Math.abs(e.deltaY) || e.shiftKey) pan((e.deltaX || e.deltaY) / (view.width - LABELS));
+  else zoom(Math.exp(Math.max(-60, Math.min(60, e.deltaY)) * 0.004), timeOf(e.offsetX));
+}, { passive: false });
+canvas.addEventListener('pointerdown', e => {
+  drag = { x: e.offsetX, y: e.offsetY, from: view.from, to: view.to, scroll: view.scroll, moved: false, measures: e.shiftKey };
+  view.measure = null;
+  try { canvas.setPointerCapture(e.pointerId); } catch { /* a made-up pointer */ }
+});
+canvas.addEventListener('pointermove', e => {
+  const tip = $('tip');
+  if (!drag) {
+    const thing = thingAt(e.offsetX, e.offsetY);
+    tip.style.opacity = thing ? 1 : 0;
+    if (thing) tip.textContent = thing.text;
+    tip.style.left = Math.min(e.offsetX + 14, view.width - tip.offsetWidth - 8) + 'px';
+    tip.style.top = Math.min(e.offsetY + 16, view.height - tip.offsetHeight - 8) + 'px';
+    return;
+  }
+  tip.style.opacity = 0;
+  drag.moved = drag.moved || Math.abs(e.offsetX - drag.x) + Math.abs(e.offsetY - drag.y) > 3;
+  if (drag.measures) {
+    view.measure = [timeOf(drag.x), timeOf(e.offsetX)];
+    redraw();
+  } else if (drag.moved) {
+    canvas.classList.add('dragging');
+    view.scroll = drag.scroll - (e.offsetY - drag.y);
+    const by = (drag.x - e.offsetX) / (view.width - LABELS) * (drag.to - drag.from);
+    show(drag.from + by, drag.to + by);
+  }
+});
+canvas.addEventListener('pointerup', e => {
+  if (drag && !drag.moved) select(thingAt(e.offsetX, e.offsetY));
+  drag = null;
+  canvas.classList.remove('dragging');
+});
+canvas.addEventListener('pointerleave', () => { $('tip').style.opacity = 0; });
+canvas.addEventListener('dblclick', e => {
+  const thing = thingAt(e.offsetX, e.offsetY);
+  if (thing && thing.to > thing.from) show(thing.from - (thing.to - thing.from), thing.to + (thing.to - thing.from));
+  else zoom(0.25, timeOf(e.offsetX));
+});
+
+// ---- search: every word must be in the event's text ----
+function search(text) {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  view.matches = [];
+  view.match = -1;
+  for (let i = 0; words.length && i < events.at.length; i++) {
+    const line = eventText(i).toLowerCase();
+    if (words.every(word => line.includes(word))) view.matches.push(i);
+  }
+  if (view.matches.length) goTo(Math.max(0, view.matches.findIndex(i => events.time[i] >= view.from)));
+  else $('found').textContent = words.length ? 'not found' : '';
+  redraw();
+}
+function goTo(match) {
+  const n = view.matches.length;
+  if (!n) return;
+  view.match = (match + n) % n;
+  const i = view.matches[view.match], t = events.time[i], width = view.to - view.from;
+  $('found').textContent = `${view.match + 1} of ${n}`;
+  if (t < view.from || t > view.to) show(t - width / 2, t + width / 2);
+  select(eventThing(i));
+}
+let typing = 0;
+$('query').addEventListener('input', e => {
+  clearTimeout(typing);
+  typing = setTimeout(() => search(e.target.value), events.at.length > 200000 ? 400 : 80);
+});
+$('query').addEventListener('keydown', e => {
+  if (e.key === 'Enter') goTo(view.match + (e.shiftKey ? -1 : 1));
+  if (e.key === 'Escape') canvas.focus();
+});
+
+// ---- buttons and keys ----
+const actions = {
+  in: () => zoom(0.6), out: () => zoom(1 / 0.6), all: () => show(0, trace.length), next: () => goTo(view.match + 1), previous: () => goTo(view.match - 1),
+  theme: () => { document.documentElement.classList.toggle('dark'); readColors(); redraw(); },
+};
+for (const id in actions) $(id).addEventListener('click', actions[id]);
+const keys = { w: actions.in, s: actions.out, '+': actions.in, '-': actions.out, a: () => pan(-0.2), d: () => pan(0.2), ArrowLeft: () => pan(-0.2), ArrowRight: () => pan(0.2),
+               ArrowUp: () => { view.scroll -= 40; redraw(); }, ArrowDown: () => { view.scroll += 40; redraw(); }, 0: actions.all, Home: actions.all, n: actions.next, N: actions.previous,
+               t: actions.theme, '/': () => $('query').focus() };
+addEventListener('keydown', e => {
+  if (e.target === $('query') || e.ctrlKey || e.metaKey || !keys[e.key]) return;
+  e.preventDefault();
+  keys[e.key]();
+});
+addEventListener('resize', redraw);
+
+// ---- begin; #from=0.001&to=0.002&q=netsrv: seconds since the trace's begin ----
+(function begin() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  if (matchMedia('(prefers-color-scheme: dark)').matches !== wanted.has('other')) document.documentElement.classList.add('dark');
+  $('title').textContent = trace.machine;
+  document.title = 'Timeline of ' + trace.machine;
+  $('facts').textContent = `${duration(trace.length)}, ${trace.cpus.length} CPU${trace.cpus.length > 1 ? 's' : ''}, ${events.at.length.toLocaleString('en')} events, ` +
+    `${(trace.calls.length / 7).toLocaleString('en')} calls`;
+  let packets = 0, lost = 0;
+  for (let i = 0; i < trace.losses.length; i += 5) { packets += trace.losses[i + 3]; lost += trace.losses[i + 4]; }
+  if (packets || lost) {
+    const note = document.createElement('span');
+    note.className = 'lost';
+    note.textContent = `, lost: ${packets} packets, ${lost} events`;
+    $('facts').append(note);
+  }
+  readColors();
+  show(wanted.has('from') ? wanted.get('from') * 1e9 : 0, wanted.has('to') ? wanted.get('to') * 1e9 : trace.length);
+  draw();
+  if (wanted.get('q')) { $('query').value = wanted.get('q'); search(wanted.get('q')); }
+})();

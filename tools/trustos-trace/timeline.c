@@ -1,0 +1,244 @@
+/* One page that shows the trace: the files of page/, with the trace as JSON between them. What the columns of its arrays
+ * are stands at each function that writes one; times are nanoseconds since "begin". */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "commands.h"
+#include "model.h"
+#include "output.h"
+
+#define PAGE(symbol, file)                                                                                 \
+    __asm__(".section .rodata\n.global " #symbol "\n" #symbol ": .incbin \"tools/trustos-trace/page/" file \
+            "\"\n.byte 0\n.previous");                                                                     \
+    extern const char symbol[]
+PAGE(page_css, "timeline.css");
+PAGE(page_html, "timeline.html");
+PAGE(page_view, "timeline_view.js");
+PAGE(page_input, "timeline_input.js");
+
+#define MANY_EVENTS 3000000
+
+enum { RUNS, CALLS, WAITS, READIES, IRQS, LOSSES, EVENTS, SECTIONS };
+static const char *const section_names[SECTIONS] = {"runs", "calls", "waits", "readies", "irqs", "losses", "events"};
+
+struct section { /* an array in the making: they grow side by side */
+    FILE *out;
+    char *text;
+    size_t size;
+};
+struct timeline {
+    struct trace *trace;
+    struct names names;
+    struct table tasks; /* those that are shown */
+    struct section sections[SECTIONS];
+    uint64_t begin_ns, end_ns, events;
+    bool begun;
+};
+
+/* ---- arrays ---- */
+
+static FILE *row(struct timeline *t, unsigned section)
+{
+    FILE *out = t->sections[section].out;
+    if (ftell(out) > 0)
+        putc(',', out);
+    return out;
+}
+
+/* The first thing that is fed is the earliest; what began before it begins there too. */
+static void begin(struct timeline *t, uint64_t ns)
+{
+    if (!t->begun)
+        t->begin_ns = ns;
+    t->begun = true;
+    t->end_ns = ns;
+}
+
+static uint64_t since(const struct timeline *t, uint64_t ns)
+{
+    return ns > t->begin_ns ? ns - t->begin_ns : 0;
+}
+
+static void on_run(void *context, const struct model_run *run) /* from, length, cpu, task */
+{
+    struct timeline *t = context;
+    table_get(&t->tasks, run->task, 0, 0);
+    fprintf(row(t, RUNS), "%" PRIu64 ",%" PRIu64 ",%u,%u", since(t, run->from_ns), run->to_ns - run->from_ns, run->cpu,
+            run->task);
+}
+
+static void on_call(void *context,
+                    const struct model_call *call) /* from, until taken, until answered, caller, server, op, status */
+{
+    struct timeline *t = context;
+    table_get(&t->tasks, call->caller, 0, 0);
+    table_get(&t->tasks, call->server, 0, 0);
+    fprintf(row(t, CALLS), "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,%u,%u,%d", since(t, call->from_ns),
+            call->taken_ns - call->from_ns, call->to_ns - call->from_ns, call->caller, call->server, call->op,
+            call->status);
+}
+
+static void on_wait(void *context, const struct model_wait *wait) /* from, length, task, on, woken by */
+{
+    struct timeline *t = context;
+    table_get(&t->tasks, wait->task, 0, 0);
+    table_get(&t->tasks, wait->by, 0, 0);
+    fprintf(row(t, WAITS), "%" PRIu64 ",%" PRIu64 ",%u,%u,%u", since(t, wait->from_ns), wait->to_ns - wait->from_ns,
+            wait->task, wait->on, wait->by);
+}
+
+static void on_ready(void *context, const struct model_ready *ready) /* from, length, task, cpu */
+{
+    struct timeline *t = context;
+    fprintf(row(t, READIES), "%" PRIu64 ",%" PRIu64 ",%u,%u", since(t, ready->from_ns), ready->to_ns - ready->from_ns,
+            ready->task, ready->cpu);
+}
+
+static void on_irq(void *context, const struct model_irq *irq) /* from, length, cpu, vector, task */
+{
+    struct timeline *t = context;
+    fprintf(row(t, IRQS), "%" PRIu64 ",%" PRIu64 ",%u,%u,%u", since(t, irq->from_ns), irq->to_ns - irq->from_ns,
+            irq->cpu, irq->vector, irq->task);
+}
+
+static void on_loss(void *context, const struct ctf_loss *loss,
+                    uint64_t time_ns) /* from, length, cpu, packets, events */
+{
+    struct timeline *t = context;
+    begin(t, time_ns);
+    uint64_t from = loss->before || loss->from_ns < t->begin_ns ? t->begin_ns : loss->from_ns;
+    if (!loss->before)
+        fprintf(row(t, LOSSES), "%" PRIu64 ",%" PRIu64 ",%u,%" PRIu64 ",%" PRIu64, since(t, from),
+                time_ns > from ? time_ns - from : 0, loss->cpu, loss->packets, loss->events);
+}
+
+static void on_event(void *context, const struct ctf_event *event) /* time, cpu, kind, its fields' values */
+{
+    struct timeline *t = context;
+    FILE *out = row(t, EVENTS);
+    begin(t, event->time_ns);
+    t->events++;
+    fprintf(out, "%" PRIu64 ",%u,%u", since(t, event->time_ns), event->cpu,
+            (unsigned)(event->layout - t->trace->layout->events));
+    for (uint32_t i = 0; i < event->layout->payload.count; i++) {
+        uint64_t value = event->values[i];
+        bool is_signed = event->layout->payload.fields[i].is_signed;
+        if (is_signed && (int64_t)value > -(1ll << 53) && (int64_t)value < 0)
+            fprintf(out, ",%" PRId64, (int64_t)value);
+        else /* a number that a double does not hold is text */
+            fprintf(out, value >> 53 ? is_signed ? ",\"%" PRId64 "\"" : ",\"%" PRIu64 "\"" : ",%" PRIu64, value);
+    }
+}
+
+/* ---- the page ---- */
+
+static bool sections_open(struct timeline *t)
+{
+    for (unsigned i = 0; i < SECTIONS; i++) {
+        t->sections[i].out = open_memstream(&t->sections[i].text, &t->sections[i].size);
+        if (!t->sections[i].out)
+            return false;
+    }
+    return true;
+}
+
+static void write_kinds(const struct timeline *t, FILE *out)
+{
+    fputs(",\n\"kinds\":[", out);
+    for (uint32_t i = 0; i < t->trace->layout->event_count; i++) {
+        const struct ctf_event_layout *event = &t->trace->layout->events[i];
+        fputs(i ? ",[" : "[", out);
+        output_string(out, event->name);
+        fputs(",[", out);
+        for (uint32_t k = 0; k < event->payload.count; k++) {
+            fputs(k ? "," : "", out);
+            output_string(out, event->payload.fields[k].name);
+        }
+        fputs("],\"", out);
+        for (uint32_t k = 0; k < event->payload.count; k++)
+            putc(event->payload.fields[k].is_hex ? '1' : '0', out);
+        fputs("\"]", out);
+    }
+    fputs("]", out);
+}
+
+static void write_head(const struct timeline *t, FILE *out)
+{
+    const struct ctf_layout *layout = t->trace->layout;
+    fputs("{\"machine\":", out);
+    output_string(out, layout->hostname[0] ? layout->hostname : "a machine");
+    fprintf(out, ",\"begin\":\"%" PRIu64 "\",\"length\":%" PRIu64 ",\"cpus\":[", t->begin_ns, since(t, t->end_ns));
+    for (uint32_t i = 0; i < t->trace->cpu_count; i++)
+        fprintf(out, "%s%u", i ? "," : "", t->trace->cpus[i]);
+    fputs("],\n\"tasks\":[", out);
+    for (uint32_t i = 0; i < t->tasks.count; i++) {
+        char text[32];
+        fprintf(out, "%s[%u,", i ? "," : "", t->tasks.keys[i].a);
+        output_string(out, names_task(&t->names, t->tasks.keys[i].a, text));
+        fputs("]", out);
+    }
+    fputs("],\n\"waitsFor\":[", out);
+    for (uint32_t i = 0; i < 8; i++) {
+        fputs(i ? "," : "", out);
+        output_string(out, names_wait(i) ? names_wait(i) : "");
+    }
+    fputs("]", out);
+}
+
+static void write_page(struct timeline *t, FILE *out)
+{
+    fprintf(
+        out,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Timeline</title>\n<style>\n%s</style></head><body>\n%s",
+        page_css, page_html);
+    fputs("<script type=\"application/json\" id=\"trace\">\n", out);
+    write_head(t, out);
+    write_kinds(t, out);
+    for (unsigned i = 0; i < SECTIONS; i++) {
+        fprintf(out, ",\n\"%s\":[", section_names[i]);
+        fwrite(t->sections[i].text, 1, t->sections[i].size, out);
+        fputs("]", out);
+    }
+    fprintf(out, "}\n</script>\n<script>\n%s%s</script></body></html>\n", page_view, page_input);
+}
+
+static int make(struct timeline *t, const struct options *options, FILE *out)
+{
+    static struct model model;
+    const struct model_sink sink = {t, on_run, on_call, on_wait, on_ready, on_irq, on_event, on_loss};
+    names_learn_all(&t->names, t->trace);
+    model_run_all(t->trace, options->from_s, options->to_s, &model, &sink);
+    for (unsigned i = 0; i < SECTIONS; i++)
+        fflush(t->sections[i].out);
+    write_page(t, out);
+    if (t->events > MANY_EVENTS)
+        trace_note(t->trace, false, "%s: %" PRIu64 " events are many for a browser; --from and --to take a part",
+                   options->output, t->events);
+    int status = !output_close(options, out);
+    return status | trace_complain(t->trace);
+}
+
+int command_timeline(const struct options *options)
+{
+    char why[256];
+    struct timeline t = {.tasks.entry_size = 1};
+    FILE *out = NULL;
+    t.trace = options->output ? trace_open(options->target, why) : NULL;
+    if (options->output && !t.trace)
+        fprintf(stderr, "trustos-trace: %s\n", why);
+    else
+        out = output_open(options);
+    int status = options->output ? 1 : 2;
+    if (out && sections_open(&t))
+        status = make(&t, options, out);
+    for (unsigned i = 0; i < SECTIONS; i++) {
+        if (t.sections[i].out)
+            fclose(t.sections[i].out);
+        free(t.sections[i].text);
+    }
+    names_free(&t.names);
+    table_free(&t.tasks);
+    trace_close(t.trace);
+    return status;
+}

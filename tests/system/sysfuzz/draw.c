@@ -13,11 +13,11 @@ static handle_t pick_any(struct fuzz *f)
 }
 
 /* Of 128: mostly one that fits, then stale, of another class, another generation, bits above a handle's 32, none, bits. */
-static uint64_t draw_handle(struct fuzz *f, enum pool_class class)
+static uint64_t draw_handle(struct fuzz *f, uint32_t class)
 {
     uint32_t chance = rng_below(&f->rng, 128);
     if (chance < 106)
-        return pool_pick(f, class);
+        return pool_pick(f, (enum pool_class) class);
     if (chance < 113)
         return f->pool.stale[rng_below(&f->rng, POOL_STALE)];
     if (chance < 120)
@@ -55,15 +55,15 @@ static uint64_t wild_pointer(struct fuzz *f)
     }
 }
 
-/* `right` has room for all that the kernel may do with it. */
-static uint64_t draw_pointer(struct fuzz *f, void *right)
+/* What lies at that place in the arena has room for all that the kernel may do with it. */
+static uint64_t draw_pointer(struct fuzz *f, uint32_t offset)
 {
     uint32_t chance = rng_below(&f->rng, 128);
-    uint64_t end = (uint64_t)(f->arena + 1);
+    uint64_t right = (uint64_t)f->arena + offset, end = (uint64_t)(f->arena + 1);
     if (chance < 104)
-        return (uint64_t)right;
+        return right;
     if (chance < 110)
-        return (uint64_t)right + 1 + rng_below(&f->rng, 7);
+        return right + 1 + rng_below(&f->rng, 7);
     if (chance < 116)
         return end - rng_below(&f->rng, 600);
     return chance < 120 ? pick_mapped(f) : wild_pointer(f);
@@ -77,8 +77,9 @@ static uint64_t draw_small(struct fuzz *f, uint32_t usual)
     return chance < 62 ? usual + chance - 60 : chance == 62 ? 0 : rng_next(&f->rng) >> rng_below(&f->rng, 64);
 }
 
-static uint64_t draw_deadline(struct fuzz *f)
+static uint64_t draw_deadline(struct fuzz *f, uint32_t unused)
 {
+    (void)unused;
     uint32_t chance = rng_below(&f->rng, 4096);
     if (chance < 3500)
         return DEADLINE_NOW;
@@ -90,8 +91,9 @@ static uint64_t draw_deadline(struct fuzz *f)
     return f->now(f->now_of) + rng_below(&f->rng, most_ns);
 }
 
-static uint64_t draw_rights(struct fuzz *f)
+static uint64_t draw_rights(struct fuzz *f, uint32_t unused)
 {
+    (void)unused;
     uint32_t chance = rng_below(&f->rng, 16);
     uint64_t bits = rng_next(&f->rng);
     if (chance < 9)
@@ -99,8 +101,9 @@ static uint64_t draw_rights(struct fuzz *f)
     return chance < 13 ? bits | RIGHT_MINT | RIGHT_TRANSFER : bits;
 }
 
-static uint64_t draw_badge(struct fuzz *f)
+static uint64_t draw_badge(struct fuzz *f, uint32_t unused)
 {
+    (void)unused;
     uint32_t chance = rng_below(&f->rng, 16);
     if (chance < 10)
         return 0;
@@ -108,8 +111,9 @@ static uint64_t draw_badge(struct fuzz *f)
 }
 
 /* Mostly small: every page is zeroed. More than 512 need a directory. */
-static uint64_t draw_object_pages(struct fuzz *f)
+static uint64_t draw_object_pages(struct fuzz *f, uint32_t unused)
 {
+    (void)unused;
     uint32_t chance = rng_below(&f->rng, 256);
     if (chance < 224)
         return rng_below(&f->rng, 6) + 1;
@@ -119,8 +123,9 @@ static uint64_t draw_object_pages(struct fuzz *f)
 }
 
 /* What the kernel chooses lies below MAP_BASE. */
-static uint64_t draw_address(struct fuzz *f)
+static uint64_t draw_address(struct fuzz *f, uint32_t unused)
 {
+    (void)unused;
     uint32_t chance = rng_below(&f->rng, 64);
     if (chance < 32)
         return 0;
@@ -133,8 +138,9 @@ static uint64_t draw_address(struct fuzz *f)
     return chance < 61 ? USER_TOP - (uint64_t)rng_below(&f->rng, 4) * PAGE_SIZE : wild_pointer(f);
 }
 
-static uint64_t draw_protection(struct fuzz *f)
+static uint64_t draw_protection(struct fuzz *f, uint32_t unused)
 {
+    (void)unused;
     uint32_t chance = rng_below(&f->rng, 16);
     if (chance < 9)
         return PROT_READ | PROT_WRITE;
@@ -142,13 +148,15 @@ static uint64_t draw_protection(struct fuzz *f)
 }
 
 /* Never where memory of ours could be: what runs there would be bytes of chance, and may run for ever. */
-static uint64_t draw_entry(struct fuzz *f)
+static uint64_t draw_entry(struct fuzz *f, uint32_t unused)
 {
+    (void)unused;
     return rng_one_in(&f->rng, 2) ? rng_below(&f->rng, 4096) : UINT64_MAX - rng_below(&f->rng, 1u << 31);
 }
 
-static uint64_t draw_length(struct fuzz *f)
+static uint64_t draw_length(struct fuzz *f, uint32_t unused)
 {
+    (void)unused;
     uint32_t chance = rng_below(&f->rng, 32);
     if (chance < 20)
         return rng_below(&f->rng, 256);
@@ -156,49 +164,111 @@ static uint64_t draw_length(struct fuzz *f)
 }
 
 /* Lines of level 0 to 2 and 4 go out of the serial port: few. */
-static uint64_t draw_level(struct fuzz *f)
+static uint64_t draw_level(struct fuzz *f, uint32_t unused)
 {
+    (void)unused;
     return rng_one_in(&f->rng, 64) ? rng_below(&f->rng, 6) : rng_one_in(&f->rng, 8) ? rng_next(&f->rng) | 8 : 3;
 }
 
+static uint64_t draw_bits(struct fuzz *f, uint32_t unused)
+{
+    (void)unused;
+    return rng_next(&f->rng);
+}
+
+static uint64_t draw_self_or(struct fuzz *f, uint32_t class)
+{
+    return rng_below(&f->rng, 4) ? HANDLE_NONE : draw_handle(f, class);
+}
+
+static uint64_t draw_any(struct fuzz *f, uint32_t unused)
+{
+    (void)unused;
+    return draw_handle(f, rng_below(&f->rng, POOL_CLASSES));
+}
+
+/* Mostly `usual` at most, at times as many as there can be at most. */
+static uint64_t draw_batch(struct fuzz *f, uint32_t usual)
+{
+    return draw_small(f, rng_one_in(&f->rng, 4) ? MSG_BATCH_MAX : usual);
+}
+
+static uint64_t draw_batches(struct fuzz *f, uint32_t usual)
+{
+    return draw_small(f, 2) - 1 + (draw_small(f, usual) << 32);
+}
+
+static uint64_t draw_slots(struct fuzz *f, uint32_t usual)
+{
+    return draw_small(f, rng_one_in(&f->rng, 16) ? 1024 : usual);
+}
+
+static uint64_t draw_flag(struct fuzz *f, uint32_t usual)
+{
+    return rng_below(&f->rng, 4) ? rng_below(&f->rng, usual) : rng_next(&f->rng);
+}
+
+static uint64_t draw_seldom_set(struct fuzz *f, uint32_t usual)
+{
+    return rng_below(&f->rng, 8) ? 0 : rng_below(&f->rng, usual);
+}
+
+static uint64_t draw_from_zero(struct fuzz *f, uint32_t usual)
+{
+    return draw_small(f, usual) - 1;
+}
+
+static uint64_t draw_first_page(struct fuzz *f, uint32_t usual)
+{
+    return rng_below(&f->rng, 4) ? 0 : draw_small(f, usual);
+}
+
+#define IN_ARENA(member) offsetof(struct fuzz_arena, member)
+
+static const struct {
+    uint64_t (*draw)(struct fuzz *f, uint32_t parameter);
+    uint32_t parameter;
+} draws[ARG_KINDS] = {
+    [ARG_ANYTHING] = {draw_bits, 0},
+    [ARG_TASK] = {draw_handle, POOL_TASK},
+    [ARG_SELF_OR_TASK] = {draw_self_or, POOL_TASK},
+    [ARG_MEMORY] = {draw_handle, POOL_MEMORY},
+    [ARG_RECV] = {draw_handle, POOL_RECV},
+    [ARG_SEND] = {draw_handle, POOL_SEND},
+    [ARG_SIGNAL] = {draw_handle, POOL_SIGNAL},
+    [ARG_TRACE] = {draw_handle, POOL_TRACE},
+    [ARG_ROOT] = {draw_handle, POOL_ROOT},
+    [ARG_HANDLE] = {draw_any, 0},
+    [ARG_MSG_OUT] = {draw_pointer, IN_ARENA(out)},
+    [ARG_MSG_IN] = {draw_pointer, IN_ARENA(in)},
+    [ARG_BYTES_IN] = {draw_pointer, IN_ARENA(bytes)},
+    [ARG_BYTES_OUT] = {draw_pointer, IN_ARENA(bytes)},
+    [ARG_CREATE_ARGS] = {draw_pointer, IN_ARENA(args)},
+    [ARG_INFO] = {draw_pointer, IN_ARENA(info)},
+    [ARG_BATCH] = {draw_batch, 3},
+    [ARG_BATCHES] = {draw_batches, 3},
+    [ARG_SLOTS] = {draw_slots, 16},
+    [ARG_CREDIT] = {draw_small, 4},
+    [ARG_DEADLINE] = {draw_deadline, 0},
+    [ARG_BITS] = {draw_bits, 0},
+    [ARG_FLAG] = {draw_flag, 2},
+    [ARG_RIGHTS] = {draw_rights, 0},
+    [ARG_BADGE] = {draw_badge, 0},
+    [ARG_OBJECT_PAGES] = {draw_object_pages, 0},
+    [ARG_MEMORY_FLAGS] = {draw_seldom_set, 4},
+    [ARG_ADDRESS] = {draw_address, 0},
+    [ARG_FIRST_PAGE] = {draw_first_page, 6},
+    [ARG_PAGES] = {draw_small, 3},
+    [ARG_PROTECTION] = {draw_protection, 0},
+    [ARG_ENTRY] = {draw_entry, 0},
+    [ARG_LENGTH] = {draw_length, 0},
+    [ARG_SMALL] = {draw_from_zero, 8},
+    [ARG_LEVEL] = {draw_level, 0},
+};
+
 uint64_t fuzz_draw(struct fuzz *f, enum arg_kind kind)
 {
-    switch (kind) {
-    case ARG_TASK: return draw_handle(f, POOL_TASK);
-    case ARG_SELF_OR_TASK: return rng_below(&f->rng, 4) ? HANDLE_NONE : draw_handle(f, POOL_TASK);
-    case ARG_MEMORY: return draw_handle(f, POOL_MEMORY);
-    case ARG_RECV: return draw_handle(f, POOL_RECV);
-    case ARG_SEND: return draw_handle(f, POOL_SEND);
-    case ARG_SIGNAL: return draw_handle(f, POOL_SIGNAL);
-    case ARG_TRACE: return draw_handle(f, POOL_TRACE);
-    case ARG_ROOT: return draw_handle(f, POOL_ROOT);
-    case ARG_HANDLE: return draw_handle(f, (enum pool_class)rng_below(&f->rng, POOL_CLASSES));
-    case ARG_MSG_OUT: return draw_pointer(f, f->arena->out);
-    case ARG_MSG_IN: return draw_pointer(f, f->arena->in);
-    case ARG_BYTES_IN:
-    case ARG_BYTES_OUT: return draw_pointer(f, f->arena->bytes);
-    case ARG_CREATE_ARGS: return draw_pointer(f, &f->arena->args);
-    case ARG_INFO: return draw_pointer(f, &f->arena->info);
-    case ARG_BATCH: return draw_small(f, rng_one_in(&f->rng, 4) ? MSG_BATCH_MAX : 3);
-    case ARG_BATCHES: return draw_small(f, 2) - 1 + (draw_small(f, 3) << 32);
-    case ARG_SLOTS: return draw_small(f, rng_one_in(&f->rng, 16) ? 1024 : 16);
-    case ARG_CREDIT: return draw_small(f, 4);
-    case ARG_DEADLINE: return draw_deadline(f);
-    case ARG_FLAG: return rng_below(&f->rng, 4) ? rng_below(&f->rng, 2) : rng_next(&f->rng);
-    case ARG_RIGHTS: return draw_rights(f);
-    case ARG_BADGE: return draw_badge(f);
-    case ARG_OBJECT_PAGES: return draw_object_pages(f);
-    case ARG_MEMORY_FLAGS: return rng_below(&f->rng, 8) ? 0 : rng_below(&f->rng, 4);
-    case ARG_ADDRESS: return draw_address(f);
-    case ARG_FIRST_PAGE: return rng_below(&f->rng, 4) ? 0 : draw_small(f, 6);
-    case ARG_PAGES: return draw_small(f, 3);
-    case ARG_PROTECTION: return draw_protection(f);
-    case ARG_ENTRY: return draw_entry(f);
-    case ARG_LENGTH: return draw_length(f);
-    case ARG_SMALL: return draw_small(f, 8) - 1;
-    case ARG_LEVEL: return draw_level(f);
-    default: return rng_next(&f->rng); /* ARG_BITS, ARG_ANYTHING */
-    }
+    return draws[kind].draw(f, draws[kind].parameter);
 }
 
 static uint8_t message_length(struct fuzz *f)

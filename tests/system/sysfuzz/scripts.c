@@ -2,11 +2,6 @@
 
 #include <string.h>
 
-#define CALL(number, ...) CALL_6(number, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
-#define CALL_6(number, a, b, c, d, e, g, ...)                                                               \
-    worker_call(w, SYS_##number, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e), \
-                (uint64_t)(g))
-
 /* Each may find its things gone at any step, for other workers may control this one: then a call fails, and the script
  * ends. What it calls broken cannot come from that. */
 
@@ -267,6 +262,8 @@ static void grandchild(struct worker *w)
     if (task > 0)
         pool_add(&w->fuzz, POOL_TASK, (handle_t)task);
 }
+
+#define LARGE_ONE_IN 24 /* hundreds of calls each */
 
 void script_run(struct worker *w)
 {

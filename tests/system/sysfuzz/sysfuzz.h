@@ -50,6 +50,16 @@ void worker_broken(struct worker *w, const char *promise, int64_t value);
 
 /* ---- scripts.c: short sequences that chance alone would hardly find, some with a promise to be checked ---- */
 void script_run(struct worker *w);
+/* scripts_large.c: long work that stops at preemption points, and is often left half done */
+void script_crowd(struct worker *w);
+void script_large_memory(struct worker *w);
+void script_sparse_maps(struct worker *w);
+void script_look_around(struct worker *w);
+void script_bad_buffer(struct worker *w);
+#define CALL(number, ...) CALL_6(number, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define CALL_6(number, a, b, c, d, e, g, ...)                                                               \
+    worker_call(w, SYS_##number, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e), \
+                (uint64_t)(g))
 
 /* ---- trap.asm ---- */
 void fuzz_trap(const struct fuzz_call *call, uint64_t out[4]);

@@ -19,6 +19,7 @@ fuzz_jarvis_parser_SRCS := tests/fuzz/fuzz_jarvis_parser.c $(addprefix jarvis/,p
 # kernel: what the firmware tells of IOMMUs
 FUZZERS += fuzz_dmar
 fuzz_dmar_SRCS := tests/fuzz/fuzz_dmar.c kernel/x86/acpi_dmar.c
+
 # the trace tool: streams that anybody sends
 FUZZERS += fuzz_ctf
 fuzz_ctf_SRCS = tests/fuzz/fuzz_ctf.c tests/unit/trace_synth.c tools/trustos-trace/model.c tools/trustos-trace/table.c $(trace_reader_SRCS)

@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from harness import BUILD, SCALE, Failure, Skip, check, test
+from harness import BUILD, ROOT, SCALE, Skip, check, test
 
 TOOL = str(BUILD / "trustos-trace")
 
@@ -411,3 +411,20 @@ def the_command_line_says_what_is_wrong():
                         (["print", "/nonexistent"], 1), (["report", "/"], 1), (["print", "-q", "a"], 2)):
         out, said = run(*words, code=code)
         check("trustos-trace" in (out if code == 0 else said), f"{words}: {out}{said}")
+
+
+@test()
+def the_manual_page_is_sound_and_has_every_command_and_option():
+    page = ROOT / "docs" / "trustos-trace.1"
+    usage, text = run("--help")[0], page.read_text()
+    for word in set(re.findall(r"trustos-trace (\w+)", usage)):
+        check(f".Cm {word}\n" in text, f"the page lacks {word}")
+    for word in set(re.findall(r"\[?(-\w|--\w+)\b", usage)):
+        check(re.search(rf"^\.(It|Op).* Fl ({word[1:]}|{word[2:]})\b|^\.(It|Op) Fl {re.escape(word[1:])}\b", text, re.M), f"the page lacks {word}")
+    if not shutil.which("mandoc") and not shutil.which("man"):
+        raise Skip("neither mandoc nor man on this machine")
+    line = ["mandoc", "-Tlint", "-W", "warning"] if shutil.which("mandoc") else ["man", "--warnings", "-E", "UTF-8", "-l"]
+    done = subprocess.run([*line, str(page)], capture_output=True)
+    said = (done.stdout if line[0] == "mandoc" else b"") + done.stderr
+    said = [row for row in said.decode().splitlines() if "makewhatis" not in row]
+    check(not said, "\n".join(said))

@@ -161,7 +161,7 @@ status_t revoke_order(struct init *init, const struct msg *request, struct msg *
         status = ERR_BUSY;
     if (status != OK)
         return status;
-    enum revoke_way way = revoke_way_of(&cap, is_inits(init, cap.parent_id));
+    enum revoke_way way = revoke_way_of(&cap, is_inits(init, cap.parent_id), service_badge(init, s));
     done.restarts = way != REVOKE_ONLY;
     if (!order.only_ask) {
         say_order(request, s, &cap, way);

@@ -12,8 +12,8 @@ enum revoke_way {
     REVOKE_AND_RESTART, /* it ends, and the service starts anew */
     REVOKE_BY_RESTART,  /* the task is ended first: its device may write until devmgr, told by that, has quieted it */
 };
-/* Pure. from_init: it was derived from one of init's own capabilities. */
-enum revoke_way revoke_way_of(const struct cap_info *cap, bool from_init);
+/* Pure. from_init: it was derived from one of init's own capabilities; badge: the holder's, as init gives it. */
+enum revoke_way revoke_way_of(const struct cap_info *cap, bool from_init, uint32_t badge);
 
 struct service;
 /* An order under way; all zero: none. */

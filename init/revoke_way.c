@@ -1,15 +1,14 @@
 #include "init/revoke.h"
-#include <proto/init.h>
 
 static bool is_hardware(uint32_t type)
 {
     return type == OBJECT_DMA || type == OBJECT_IRQ || type == OBJECT_IOPORT;
 }
 
-/* What init gave to a session (through rconsole) is nobody's life. */
-static bool is_sessions(const struct cap_info *cap)
+/* Init gave it to this service for itself. What has another badge came through others: a session's, a client's scope. */
+static bool is_its_own(const struct cap_info *cap, uint32_t badge)
 {
-    return cap->type == OBJECT_CHANNEL && (cap->badge & INIT_SESSION_BADGE);
+    return cap->type != OBJECT_CHANNEL || cap->badge == badge;
 }
 
 /* Without it the service would sleep for ever, or never hear of its device. */
@@ -19,11 +18,11 @@ static bool is_its_ear(const struct cap_info *cap)
            (cap->type == OBJECT_SIGNAL && (cap->rights & RIGHT_SIGNAL_BIND));
 }
 
-enum revoke_way revoke_way_of(const struct cap_info *cap, bool from_init)
+enum revoke_way revoke_way_of(const struct cap_info *cap, bool from_init, uint32_t badge)
 {
     if (is_hardware(cap->type))
         return REVOKE_BY_RESTART;
-    if (is_its_ear(cap) || (from_init && !is_sessions(cap)))
+    if (is_its_ear(cap) || (from_init && is_its_own(cap, badge)))
         return REVOKE_AND_RESTART;
     return REVOKE_ONLY;
 }

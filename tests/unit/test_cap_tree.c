@@ -188,22 +188,24 @@ static void a_service_starts_anew_when_it_loses_what_it_lives_from(void **state)
 {
     (void)state;
     struct cap_info cap = {.type = OBJECT_DMA, .rights = RIGHT_DMA_PIN};
-    assert_int_equal(revoke_way_of(&cap, false), REVOKE_BY_RESTART);
+    assert_int_equal(revoke_way_of(&cap, false, 3), REVOKE_BY_RESTART);
     cap.type = OBJECT_IRQ;
-    assert_int_equal(revoke_way_of(&cap, false), REVOKE_BY_RESTART);
+    assert_int_equal(revoke_way_of(&cap, false, 3), REVOKE_BY_RESTART);
     cap.type = OBJECT_MEMORY;
-    assert_int_equal(revoke_way_of(&cap, false), REVOKE_ONLY);
+    assert_int_equal(revoke_way_of(&cap, false, 3), REVOKE_ONLY);
     cap = (struct cap_info){.type = OBJECT_CHANNEL, .rights = RIGHT_CHANNEL_SEND, .badge = 3};
-    assert_int_equal(revoke_way_of(&cap, false), REVOKE_ONLY);
-    assert_int_equal(revoke_way_of(&cap, true), REVOKE_AND_RESTART);
+    assert_int_equal(revoke_way_of(&cap, false, 3), REVOKE_ONLY);
+    assert_int_equal(revoke_way_of(&cap, true, 3), REVOKE_AND_RESTART);
     cap.badge = INIT_SESSION_BADGE | 3; /* a session's, not the service's own */
-    assert_int_equal(revoke_way_of(&cap, true), REVOKE_ONLY);
+    assert_int_equal(revoke_way_of(&cap, true, 3), REVOKE_ONLY);
+    cap.badge = 0xf1000050; /* a client's scope, moved to netsrv */
+    assert_int_equal(revoke_way_of(&cap, true, 2), REVOKE_ONLY);
     cap.rights |= RIGHT_CHANNEL_RECV;
-    assert_int_equal(revoke_way_of(&cap, false), REVOKE_AND_RESTART);
+    assert_int_equal(revoke_way_of(&cap, false, 3), REVOKE_AND_RESTART);
     cap = (struct cap_info){.type = OBJECT_SIGNAL, .rights = RIGHT_SIGNAL_BIND};
-    assert_int_equal(revoke_way_of(&cap, false), REVOKE_AND_RESTART);
+    assert_int_equal(revoke_way_of(&cap, false, 3), REVOKE_AND_RESTART);
     cap.rights = RIGHT_SIGNAL_RAISE;
-    assert_int_equal(revoke_way_of(&cap, false), REVOKE_ONLY);
+    assert_int_equal(revoke_way_of(&cap, false, 3), REVOKE_ONLY);
 }
 
 int main(void)

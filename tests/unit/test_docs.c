@@ -1,4 +1,5 @@
-/* docs/architecture.md tells the truth: its tables of services and of boot options are those of the sources.
+/* docs/architecture.md tells the truth: its tables of services and of boot options are those of the sources. So does
+ * docs/threats.md: each test that it names is there, and each class of attack has a row.
  * `build/unit/test_docs print` writes the rows as they should be. Runs from the top of the tree. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,10 +145,142 @@ static void the_table_of_boot_options_is_the_list(void **state)
 #undef X
 }
 
+/* ---- docs/threats.md ---- */
+
+#define THREATS "docs/threats.md"
+#define ATTACKS "tests/system/hostile/attacks.h"
+
+static char threats[131072], source[262144];
+
+static bool read_file(const char *path, char *text, size_t size)
+{
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return false;
+    size_t n = fread(text, 1, size - 1, file);
+    text[n] = 0;
+    assert_int_equal(fclose(file), 0);
+    assert_true(n < size - 1); /* raise the size */
+    return true;
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* `name` stands in text as a whole word; "name*": as the beginning of one. */
+static bool has_word(const char *text, const char *name)
+{
+    size_t n = strlen(name);
+    bool open = n && name[n - 1] == '*';
+    n -= open;
+    for (const char *at = strstr(text, name); !open && at; at = strstr(at + 1, name))
+        if ((at == text || !is_word(at[-1])) && !is_word(at[n]))
+            return true;
+    for (const char *at = text; open && *at; at++)
+        if ((at == text || !is_word(at[-1])) && strncmp(at, name, n) == 0)
+            return true;
+    return false;
+}
+
+/* "test_cap.x", "caps.x", "fuzz_x", "x.pml": the file that must be there; *name: what must stand in it, or NULL. */
+static bool cited_file(const char *cited, char *path, size_t size, const char **name)
+{
+    const char *dot = strchr(cited, '.');
+    int stem = dot ? (int)(dot - cited) : (int)strlen(cited);
+    *name = dot ? dot + 1 : NULL;
+    if (!dot && strncmp(cited, "fuzz_", 5) != 0)
+        return false;
+    if (!dot)
+        snprintf(path, size, "tests/fuzz/%s.c", cited);
+    else if (strcmp(dot, ".pml") == 0)
+        snprintf(path, size, "tests/model/%s", cited);
+    else
+        snprintf(path, size, strncmp(cited, "test_", 5) ? "tests/system/test_%.*s.py" : "tests/unit/%.*s.c", stem,
+                 cited);
+    if (dot && strcmp(dot, ".pml") == 0)
+        *name = NULL;
+    return true;
+}
+
+/* The word between backticks at *at, which moves behind it; only those of rows and lists count. False at the end. */
+static bool next_cited(const char **at, char *out, size_t size)
+{
+    for (const char *line = *at; *line; line = *at) {
+        size_t n = strcspn(line, "\n");
+        const char *open = memchr(line, '`', n);
+        const char *close = open ? memchr(open + 1, '`', n - (size_t)(open + 1 - line)) : NULL;
+        bool counts = line > threats && line[-1] == '\n' ? *line == '|' || *line == '-' : line != threats;
+        if (close && counts && (size_t)(close - open) <= size) {
+            memcpy(out, open + 1, (size_t)(close - open - 1));
+            out[close - open - 1] = 0;
+            *at = close + 1;
+            return true;
+        }
+        *at = line + n + (line[n] == '\n');
+    }
+    return false;
+}
+
+/* Written at the same time as the page; each is checked as soon as it is there. Empty this list then. */
+static const char *const coming[] = {"tests/system/test_iommu.py", "tests/system/test_netcaps.py", ATTACKS};
+
+static bool is_coming(const char *path)
+{
+    for (size_t i = 0; i < sizeof coming / sizeof coming[0]; i++)
+        if (strcmp(path, coming[i]) == 0)
+            return true;
+    return false;
+}
+
+static void every_test_that_the_threats_name_exists(void **state)
+{
+    (void)state;
+    char cited[256], path[300];
+    const char *at = threats, *name;
+    unsigned found = 0;
+    assert_true(read_file(THREATS, threats, sizeof threats));
+    while (next_cited(&at, cited, sizeof cited)) {
+        if (strspn(cited, "abcdefghijklmnopqrstuvwxyz0123456789_.*") != strlen(cited) ||
+            !cited_file(cited, path, sizeof path, &name))
+            continue; /* "hostile:CLASS", or no test's name */
+        bool there = read_file(path, source, sizeof source);
+        if (!there && is_coming(path))
+            continue;
+        if (!there)
+            fail_msg(THREATS " names %s: there is no %s", cited, path);
+        if (name && !has_word(source, name))
+            fail_msg(THREATS " names %s: it is not in %s", cited, path);
+        found++;
+    }
+    assert_true(found > 60); /* or the page is read wrongly */
+}
+
+static void every_class_of_attack_has_a_row_in_the_threats(void **state)
+{
+    (void)state;
+    char class[64], wanted[80];
+    unsigned found = 0;
+    assert_true(read_file(THREATS, threats, sizeof threats));
+    if (!read_file(ATTACKS, source, sizeof source) && is_coming(ATTACKS))
+        skip();
+    for (const char *at = strstr(source, "\n    X("); at; at = strstr(at + 1, "\n    X(")) {
+        assert_int_equal(sscanf(at, "\n    X(%63[A-Z_]", class), 1);
+        snprintf(wanted, sizeof wanted, "`hostile:%s`", class);
+        if (!strstr(threats, wanted))
+            fail_msg(THREATS " has no row for %s", wanted);
+        found++;
+    }
+    assert_true(found >= 60);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_table_of_services_is_the_manifest),
-                                       cmocka_unit_test(the_table_of_boot_options_is_the_list)};
+                                       cmocka_unit_test(the_table_of_boot_options_is_the_list),
+                                       cmocka_unit_test(every_test_that_the_threats_name_exists),
+                                       cmocka_unit_test(every_class_of_attack_has_a_row_in_the_threats)};
     if (argc < 2 || strcmp(argv[1], "print") != 0)
         return cmocka_run_group_tests(tests, read_page, NULL);
     for (size_t i = 0; i < manifest_count; i++)

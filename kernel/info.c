@@ -99,7 +99,7 @@ static struct syscall_result info_caps(struct sink *sink, uint64_t index)
     const struct cap_table *table = &task->table;
     status_t status = OK;
     for (uint64_t i = index & 0xffffffff; i < table->page_count * CAP_ENTRIES_PER_PAGE && !status; i++) {
-        const struct cap *cap = table->pages[i / CAP_ENTRIES_PER_PAGE][i % CAP_ENTRIES_PER_PAGE].cap;
+        const struct cap *cap = cap_at(table, i);
         struct cap_info info;
         if (!cap)
             continue;

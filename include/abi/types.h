@@ -4,13 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef uint32_t handle_t; /* index 20 bits | generation 12 bits << 20; 0 names nothing */
+typedef uint32_t handle_t; /* index 17 bits | generation 15 bits << 17; 0 names nothing */
 typedef int32_t status_t;  /* 0 (OK) or a negative ERR_ value, see abi/errors.h */
 typedef int64_t result_t;  /* a syscall's answer: a count, handle or address >= 0, or an ERR_ value */
 
 #define HANDLE_NONE 0u
-#define HANDLE_INDEX_BITS 20
-#define HANDLE_INDEX(h) ((h)&0xfffffu)
+#define HANDLE_INDEX_BITS 17
+#define HANDLE_INDEX(h) ((h)&0x1ffffu)
 #define HANDLE_GENERATION(h) ((h) >> HANDLE_INDEX_BITS)
 
 #define PAGE_SIZE 4096ul

@@ -1,129 +1,11 @@
-#include "kernel/cap/cap.h"
+#include "kernel/cap/cap_private.h"
 #include "kernel/ipc/channel.h"
-#include "kernel/memory/frame.h"
 #include "kernel/memory/slab.h"
-#include "kernel/x86/cpu.h"
+#include "kernel/syscall.h"
+#include "kernel/trace/trace.h"
 
 uint64_t cap_total;
 static uint64_t cap_last_id;
-
-/* ---- tables ---- */
-
-static status_t table_page_take(struct account *account, void **page)
-{
-    status_t status = account_charge(account, PAGE_SIZE);
-    if (status)
-        return status;
-    uint64_t frame = frame_alloc_zeroed(0, 0);
-    if (!frame) {
-        account_release(account, PAGE_SIZE);
-        return ERR_NO_MEMORY;
-    }
-    *page = phys_to_virt(frame);
-    return OK;
-}
-
-status_t cap_table_init(struct cap_table *table, struct account *account, struct task *task)
-{
-    *table = (struct cap_table){.account = account, .task = task};
-    return table_page_take(account, (void **)&table->pages);
-}
-
-static struct cap_entry *table_entry(const struct cap_table *table, uint32_t index)
-{
-    return &table->pages[index / CAP_ENTRIES_PER_PAGE][index % CAP_ENTRIES_PER_PAGE];
-}
-
-static void table_free_push(struct cap_table *table, uint32_t index)
-{
-    struct cap_entry *entry = table_entry(table, index);
-    entry->cap = NULL;
-    entry->generation = entry->generation >= 0xfff ? 1 : entry->generation + 1;
-    entry->next_free = 0;
-    if (table->free_last)
-        table_entry(table, table->free_last - 1)->next_free = index + 1;
-    else
-        table->free_first = index + 1;
-    table->free_last = index + 1;
-}
-
-static status_t table_grow(struct cap_table *table)
-{
-    if (table->page_count == CAP_TABLE_PAGES)
-        return ERR_TABLE_FULL;
-    status_t status = table_page_take(table->account, (void **)&table->pages[table->page_count]);
-    if (status)
-        return status;
-    uint32_t first = table->page_count++ * CAP_ENTRIES_PER_PAGE;
-    for (uint32_t i = 0; i < CAP_ENTRIES_PER_PAGE; i++)
-        table_free_push(table, first + i);
-    return OK;
-}
-
-status_t cap_table_reserve(struct cap_table *table)
-{
-    return table->free_first ? OK : table_grow(table);
-}
-
-static void table_place(struct cap_table *table, struct cap *cap)
-{
-    uint32_t index = table->free_first - 1;
-    struct cap_entry *entry = table_entry(table, index);
-    table->free_first = entry->next_free;
-    if (!entry->next_free)
-        table->free_last = 0;
-    entry->cap = cap;
-    cap->handle = index | entry->generation << HANDLE_INDEX_BITS;
-    cap->table = table;
-    cap->holder = NULL;
-    table->count++;
-}
-
-static void table_free_memory(struct cap_table *table)
-{
-    for (uint32_t i = 0; i < table->page_count; i++)
-        frame_free(virt_to_phys(table->pages[i]), 0);
-    frame_free(virt_to_phys(table->pages), 0);
-    account_release(table->account, (table->page_count + 1) * PAGE_SIZE);
-    *table = (struct cap_table){0};
-}
-
-bool cap_table_clear(struct cap_table *table, uint32_t *budget)
-{
-    for (; table->cleared < table->page_count * CAP_ENTRIES_PER_PAGE; table->cleared++) {
-        struct cap *cap = table_entry(table, table->cleared)->cap;
-        if (!*budget)
-            return false;
-        (*budget)--;
-        if (cap)
-            cap_close(cap);
-    }
-    if (table->pages)
-        table_free_memory(table);
-    return true;
-}
-
-void cap_remove(struct cap *cap)
-{
-    if (!cap->table)
-        return;
-    table_free_push(cap->table, HANDLE_INDEX(cap->handle));
-    cap->table->count--;
-    cap->table = NULL;
-    cap->handle = HANDLE_NONE;
-}
-
-void cap_keep(struct cap *cap)
-{
-    table_entry(cap->table, HANDLE_INDEX(cap->handle))->cap = NULL;
-}
-
-void cap_come_back(struct cap *cap)
-{
-    table_entry(cap->table, HANDLE_INDEX(cap->handle))->cap = cap;
-    *cap->holder = NULL;
-    cap->holder = NULL;
-}
 
 /* ---- the tree ---- */
 
@@ -132,7 +14,7 @@ static bool cap_is_dead(const struct cap *cap)
     return !cap->object;
 }
 
-static void tree_insert(struct cap *parent, struct cap *child)
+INLINE void tree_insert(struct cap *parent, struct cap *child)
 {
     child->parent = parent;
     child->previous = NULL;
@@ -143,7 +25,7 @@ static void tree_insert(struct cap *parent, struct cap *child)
         parent->first_child = child;
 }
 
-static void tree_unlink(struct cap *cap)
+INLINE void tree_unlink(struct cap *cap)
 {
     if (cap->previous)
         cap->previous->next = cap->next;
@@ -151,10 +33,10 @@ static void tree_unlink(struct cap *cap)
         cap->parent->first_child = cap->next;
     if (cap->next)
         cap->next->previous = cap->previous;
-    cap->next = cap->previous = cap->parent = NULL;
 }
 
-/* `by`, which is in no tree, takes the place of `cap` among its siblings. Children are not moved. */
+/* `by`, which is in no tree, takes the place of `cap` among its siblings. Children are not moved. What leaves the tree
+ * keeps its own links: it is freed, or inserted anew. */
 static void tree_replace(struct cap *cap, struct cap *by)
 {
     by->parent = cap->parent;
@@ -166,7 +48,6 @@ static void tree_replace(struct cap *cap, struct cap *by)
         by->parent->first_child = by;
     if (by->next)
         by->next->previous = by;
-    cap->next = cap->previous = cap->parent = NULL;
 }
 
 static bool has_one_child(const struct cap *cap)
@@ -175,7 +56,7 @@ static bool has_one_child(const struct cap *cap)
 }
 
 /* What was made through it goes to `heir`; without one, each stays until its own end. */
-static void uses_hand_over(struct cap *cap, struct cap *heir)
+INLINE void uses_hand_over(struct cap *cap, struct cap *heir)
 {
     if (list_empty(&cap->uses))
         return;
@@ -185,33 +66,50 @@ static void uses_hand_over(struct cap *cap, struct cap *heir)
         list_remove(&cap->uses); /* they stay linked with each other */
 }
 
-static void node_free(struct cap *cap)
+INLINE void node_free(struct cap *cap)
 {
     tree_unlink(cap);
     slab_free(cap);
 }
 
 /* A dead node with one child left: that takes its place. */
-static void tree_compact(struct cap *cap)
+static void tree_splice(struct cap *cap)
 {
-    if (!cap || !cap_is_dead(cap) || !has_one_child(cap))
-        return;
     struct cap *child = cap->first_child;
     uses_hand_over(cap, cap->parent);
     tree_replace(cap, child);
     slab_free(cap);
 }
 
+INLINE void tree_compact(struct cap *cap)
+{
+    if (cap && cap_is_dead(cap) && has_one_child(cap))
+        tree_splice(cap);
+}
+
 /* ---- making ---- */
 
-static struct cap *cap_alloc(struct object *object, uint32_t rights, struct account *account, status_t *status)
+/* Each field by itself: clearing the struct first would cost as much again. */
+static void cap_fill(struct cap *cap, struct object *object, uint32_t rights)
+{
+    cap->object = object;
+    cap->rights = rights;
+    cap->handle = HANDLE_NONE;
+    cap->badge = 0;
+    cap->parent = cap->first_child = cap->next = cap->previous = NULL;
+    cap->table = NULL;
+    cap->holder = NULL;
+    cap->id = ++cap_last_id;
+    list_init(&cap->uses);
+}
+
+INLINE struct cap *cap_alloc(struct object *object, uint32_t rights, struct account *account, status_t *status)
 {
     struct cap *cap = slab_alloc(account, SLAB_CLASS(struct cap), status);
     if (!cap)
         return NULL;
-    *cap = (struct cap){.object = object, .rights = rights, .id = ++cap_last_id};
-    list_init(&cap->uses);
-    object_ref(object);
+    cap_fill(cap, object, rights);
+    object->refs++;
     object->capabilities++;
     cap_total++;
     return cap;
@@ -241,7 +139,7 @@ uint64_t cap_parent_id(const struct cap *cap)
 }
 
 /* The badge of a signal is a mask that can only shrink; every other badge is set once. */
-static status_t derive_badge(const struct cap *source, uint64_t badge, uint64_t *result)
+INLINE status_t derive_badge(const struct cap *source, uint64_t badge, uint64_t *result)
 {
     uint64_t old = cap_badge(source);
     *result = badge ? badge : old;
@@ -252,7 +150,7 @@ static status_t derive_badge(const struct cap *source, uint64_t badge, uint64_t 
     return old && badge && badge != old ? ERR_NO_RIGHT : OK;
 }
 
-status_t cap_derive(struct cap *source, uint32_t rights, uint64_t badge, struct account *account, struct cap **child)
+INLINE status_t derive(struct cap *source, uint32_t rights, uint64_t badge, struct account *account, struct cap **child)
 {
     bool channel = source->object->type == OBJECT_CHANNEL;
     status_t status = derive_badge(source, badge, &badge);
@@ -272,6 +170,11 @@ status_t cap_derive(struct cap *source, uint32_t rights, uint64_t badge, struct 
     else
         *child = cap;
     return status;
+}
+
+status_t cap_derive(struct cap *source, uint32_t rights, uint64_t badge, struct account *account, struct cap **child)
+{
+    return derive(source, rights, badge, account, child);
 }
 
 /* ---- moving ---- */
@@ -322,7 +225,7 @@ status_t cap_install(struct cap_table *table, struct cap **cap)
     cap_remove(here);
     if (here->holder)
         *here->holder = NULL;
-    table_place(table, here);
+    install_new(table, here);
     *cap = here;
     return OK;
 }
@@ -336,34 +239,45 @@ void cap_use(struct cap *cap, struct use *use, enum use_type type)
     list_push_front(&cap->uses, &use->link);
 }
 
-/* From now on it is a dead node. The object's own end is left to the caller (object_unnamed), for when the tree is whole:
- * other capabilities may end with it. */
-static struct object *cap_kill(struct cap *cap)
+/* It leaves where it lies. The object's own end is left to the caller (object_unnamed), for when the tree is whole: other
+ * capabilities may end with it. */
+INLINE struct object *cap_kill(struct cap *cap)
 {
     struct object *object = cap->object;
     if (cap_released[object->type])
         cap_released[object->type](cap);
-    cap_remove(cap);
+    if (cap->table) {
+        table_free_push(cap->table, cap->handle);
+        cap->table->count--;
+    }
     if (cap->holder)
         *cap->holder = NULL;
-    cap->holder = NULL;
-    cap->object = NULL;
     cap_total--;
     return object;
 }
 
-static void object_unnamed(struct object *object)
+/* From now on it only holds the tree together. */
+INLINE void cap_bury(struct cap *cap)
+{
+    cap->object = NULL;
+    cap->table = NULL;
+    cap->holder = NULL;
+    cap->handle = HANDLE_NONE;
+}
+
+INLINE void object_unnamed(struct object *object)
 {
     if (--object->capabilities == 0 && object_classes[object->type].unnamed)
         object_classes[object->type].unnamed(object);
     object_unref(object);
 }
 
-void cap_close(struct cap *cap)
+INLINE void end(struct cap *cap)
 {
     struct object *object = cap_kill(cap);
     struct cap *parent = cap->parent;
     if (cap->first_child) {
+        cap_bury(cap);
         tree_compact(cap);
     } else {
         uses_hand_over(cap, parent);
@@ -373,8 +287,13 @@ void cap_close(struct cap *cap)
     object_unnamed(object);
 }
 
+void cap_close(struct cap *cap)
+{
+    end(cap);
+}
+
 /* Moves the children of a dead node to its parent. False: the budget is used up; then two or more are left, or none. */
-static bool children_move_up(struct cap *node, uint32_t *budget)
+INLINE bool children_move_up(struct cap *node, uint32_t *budget)
 {
     struct cap *parent = node->parent;
     for (struct cap *child = node->first_child; child; child = node->first_child) {
@@ -389,11 +308,12 @@ static bool children_move_up(struct cap *node, uint32_t *budget)
 
 /* One child of `cap` ends; its own children become children of `cap`, where the loop in cap_revoke finds them next: every
  * descendant is moved at most once, so the work is linear and needs neither a stack nor a walk. */
-static bool revoke_step(struct cap *cap, struct cap *child, uint32_t *budget, uint32_t *removed)
+INLINE bool revoke_step(struct cap *cap, struct cap *child, uint32_t *budget, uint32_t *removed)
 {
     struct object *object = NULL;
     if (!cap_is_dead(child)) {
         object = cap_kill(child);
+        cap_bury(child);
         (*removed)++;
     }
     uses_hand_over(child, cap);
@@ -438,4 +358,34 @@ bool cap_revoke(struct cap *cap, uint32_t *budget, uint32_t *removed)
             return false;
     }
     return uses_end(cap, true, budget);
+}
+
+/* ---- the two system calls that everybody makes all the time ---- */
+
+struct syscall_result sys_cap_mint(uint64_t handle, uint64_t rights, uint64_t badge)
+{
+    struct task *task = task_this();
+    struct cap *source, *child = NULL;
+    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_NONE, RIGHT_MINT, &source);
+    if (!status)
+        status = cap_table_reserve(&task->table);
+    if (!status)
+        status = derive(source, (uint32_t)rights, badge, task->account, &child);
+    if (status)
+        return syscall_status(status);
+    install_new(&task->table, child);
+    TRACE2(CAP, CapMint, TRACE_WORD(task_id(task), child->handle), TRACE_WORD(child->object->id, child->rights));
+    return syscall_value(child->handle);
+}
+
+struct syscall_result sys_cap_close(uint64_t handle)
+{
+    struct task *task = task_this();
+    struct cap *cap;
+    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_NONE, 0, &cap);
+    if (status)
+        return syscall_status(status);
+    TRACE2(CAP, CapClose, TRACE_WORD(task_id(task), handle), TRACE_WORD(cap->object->id, cap->object->type));
+    end(cap);
+    return syscall_status(OK);
 }

@@ -34,18 +34,25 @@ struct cap {
 _Static_assert(sizeof(struct cap) == 96, "42 to a page: kernel/memory/slab.h");
 
 struct cap_entry {
-    struct cap *cap;     /* NULL: free, or kept for one that is on its way */
-    uint32_t generation; /* 12 bits, goes up at each reuse; never 0 */
-    uint32_t next_free;  /* index + 1, while free */
+    union {
+        struct cap *cap;      /* while handle is one of this entry's */
+        handle_t next_handle; /* while free; the generation goes up at each reuse, and is never 0 */
+    };
+    handle_t handle;    /* CAP_ENTRY_EMPTY(index): free, or kept for one that is on its way */
+    uint32_t next_free; /* index + 1, while free */
 };
 #define CAP_ENTRIES_PER_PAGE (PAGE_SIZE / sizeof(struct cap_entry))
 #define CAP_TABLE_PAGES 512
+_Static_assert(CAP_TABLE_PAGES * CAP_ENTRIES_PER_PAGE == 1 << HANDLE_INDEX_BITS, "every index has its place");
+#define CAP_ENTRY_EMPTY(index) ((uint32_t)(index) ^ 1) /* has another index than any handle that is looked for here */
 
 struct cap_table {
-    struct cap_entry **pages; /* one frame of pointers to frames of entries */
+    struct cap_entry **pages; /* a frame of pointers to frames of entries; from page_count on to one with nothing in it,
+                                 so that a lookup needs no limit */
     uint32_t page_count, count;
-    uint32_t free_first, free_last; /* index + 1; first in, first out, so that an old handle stays wrong for long */
+    uint32_t free_first; /* index + 1; first in, first out, so that an old handle stays wrong for long */
     uint32_t cleared;               /* cap_table_clear() has come so far */
+    struct cap_entry *free_last;
     struct account *account;
     struct task *task;
 };
@@ -58,11 +65,15 @@ bool cap_table_clear(struct cap_table *table, uint32_t *budget);
 static inline struct cap *cap_find(const struct cap_table *table, handle_t handle)
 {
     uint32_t index = HANDLE_INDEX(handle);
-    uint32_t page = index / CAP_ENTRIES_PER_PAGE;
-    if (page >= table->page_count)
-        return NULL;
-    const struct cap_entry *entry = &table->pages[page][index % CAP_ENTRIES_PER_PAGE];
-    return entry->generation == HANDLE_GENERATION(handle) ? entry->cap : NULL;
+    const struct cap_entry *entry = &table->pages[index / CAP_ENTRIES_PER_PAGE][index % CAP_ENTRIES_PER_PAGE];
+    return entry->handle == handle ? entry->cap : NULL;
+}
+
+/* What lies at a place of the table, or NULL; index < page_count * CAP_ENTRIES_PER_PAGE. */
+static inline struct cap *cap_at(const struct cap_table *table, uint64_t index)
+{
+    const struct cap_entry *entry = &table->pages[index / CAP_ENTRIES_PER_PAGE][index % CAP_ENTRIES_PER_PAGE];
+    return HANDLE_INDEX(entry->handle) == index ? entry->cap : NULL;
 }
 
 /* The one check of type and rights, for every system call. OK and *found, or ERR_BAD_HANDLE, ERR_WRONG_TYPE,
@@ -88,7 +99,11 @@ struct cap *cap_create(struct object *object, uint32_t rights, struct account *a
 status_t MUST_CHECK cap_derive(struct cap *source, uint32_t rights, uint64_t badge, struct account *account,
                                struct cap **child);
 /* Room for one more entry. */
-status_t MUST_CHECK cap_table_reserve(struct cap_table *table);
+status_t MUST_CHECK cap_table_grow(struct cap_table *table);
+static inline MUST_CHECK status_t cap_table_reserve(struct cap_table *table)
+{
+    return table->free_first ? OK : cap_table_grow(table);
+}
 /* Puts a capability into a table, out of where it lay before. The table's account pays from now on, so that the struct
  * may be another one then: *cap. On an error nothing changed. */
 status_t MUST_CHECK cap_install(struct cap_table *table, struct cap **cap);

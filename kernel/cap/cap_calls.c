@@ -1,37 +1,9 @@
-/* mint, close, revoke and what a capability tells of itself. */
+/* revoke and what a capability tells of itself. */
 #include "kernel/syscall.h"
 #include "kernel/trace/trace.h"
 #include "kernel/x86/user.h"
 
 #define REVOKE_BUDGET 256 /* capabilities a kernel entry; then interrupts and more urgent tasks get their turn */
-
-struct syscall_result sys_cap_mint(uint64_t handle, uint64_t rights, uint64_t badge)
-{
-    struct task *task = task_this();
-    struct cap *source, *child;
-    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_NONE, RIGHT_MINT, &source);
-    if (!status)
-        status = cap_table_reserve(&task->table);
-    if (!status)
-        status = cap_derive(source, (uint32_t)rights, badge, task->account, &child);
-    if (status)
-        return syscall_status(status);
-    struct syscall_result result = syscall_installed(task, child);
-    TRACE2(CAP, CapMint, TRACE_WORD(task_id(task), result.value), TRACE_WORD(source->object->id, rights));
-    return result;
-}
-
-struct syscall_result sys_cap_close(uint64_t handle)
-{
-    struct task *task = task_this();
-    struct cap *cap;
-    status_t status = cap_check(&task->table, (handle_t)handle, OBJECT_NONE, 0, &cap);
-    if (status)
-        return syscall_status(status);
-    TRACE2(CAP, CapClose, TRACE_WORD(task_id(task), handle), TRACE_WORD(cap->object->id, cap->object->type));
-    cap_close(cap);
-    return syscall_status(OK);
-}
 
 struct syscall_result sys_cap_revoke(uint64_t handle)
 {

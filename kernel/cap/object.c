@@ -25,21 +25,14 @@ struct account *object_account(const struct object *object)
     return slab_account(object);
 }
 
-void object_ref(struct object *object)
-{
-    object->refs++;
-}
-
 void object_free(struct object *object)
 {
     object_counts[object->type]--;
     slab_free(object);
 }
 
-void object_unref(struct object *object)
+void object_end(struct object *object)
 {
-    if (--object->refs)
-        return;
     const struct object_class *class = &object_classes[object->type];
     if (!class->destroy || class->destroy(object))
         object_free(object);

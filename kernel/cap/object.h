@@ -19,8 +19,16 @@ struct object {
 
 /* Zeroed object of the type's size, one reference. NULL with *status telling why. */
 struct object *object_create(enum object_type type, struct account *account, status_t *status);
-void object_ref(struct object *object);
-void object_unref(struct object *object);
+void object_end(struct object *object); /* for object_unref only */
+static inline void object_ref(struct object *object)
+{
+    object->refs++;
+}
+static inline void object_unref(struct object *object)
+{
+    if (--object->refs == 0)
+        object_end(object);
+}
 void object_free(struct object *object); /* for a type's destroy that went on later */
 struct account *object_account(const struct object *object);
 extern uint64_t object_counts[OBJECT_TYPE_COUNT];

@@ -55,21 +55,15 @@ global ipc_short_call, ipc_short_reply_recv
 %macro FIND_CHANNEL 2
     mov eax, edi
     shr eax, 8
-    and eax, 0xfff
-    cmp eax, [rbx + TASK_TABLE_PAGE_COUNT]
-    jae %2
+    and eax, 0x1ff
     mov rcx, [rbx + TASK_TABLE_PAGES]
     mov rcx, [rcx + rax * 8]
     movzx eax, dil
     shl eax, 4
     add rcx, rax
-    mov eax, edi
-    shr eax, 20
-    cmp [rcx + 8], eax          ; generation
+    cmp [rcx + 8], edi          ; still the handle of that entry
     jne %2
     mov rbp, [rcx]
-    test rbp, rbp
-    jz %2
     mov r12, [rbp + CAP_OBJECT]
     cmp dword [r12 + OBJECT_TYPE], CHANNEL
     jne %2

@@ -1,41 +1,9 @@
 /* Slabs (Bonwick 1994), without constructors: one page holds a header and objects of one size and one account. A page is
- * in the account's list while it has room. Objects never used so far need no free list: `fresh` counts them. */
+ * in the account's list while it has room. */
 #include "kernel/memory/slab.h"
 #include "kernel/x86/log.h"
 
-struct free_object {
-    struct free_object *next;
-};
-struct slab_page {
-    struct slab_page *next, *previous; /* in account->partial[class] */
-    struct account *account;
-    struct free_object *free;
-    uint32_t used, fresh; /* objects in use; objects from this index on were never used */
-    uint32_t class;
-};
-#define OBJECTS_OFFSET 64 /* a cache line */
-_Static_assert(sizeof(struct slab_page) <= OBJECTS_OFFSET, "the header fits before the objects");
-
-static const struct {
-    uint16_t bytes, per_page;
-} classes[SLAB_CLASS_COUNT] = {
-#define CLASS(bytes)                                  \
-    {                                                 \
-        bytes, (PAGE_SIZE - OBJECTS_OFFSET) / (bytes) \
-    }
-    CLASS(64), CLASS(96), CLASS(128), CLASS(256), CLASS(512), CLASS(1024),
-#undef CLASS
-};
-
-static struct slab_page *page_of(const void *object)
-{
-    return (struct slab_page *)((uint64_t)object & ~(PAGE_SIZE - 1));
-}
-
-struct account *slab_account(const void *object)
-{
-    return page_of(object)->account;
-}
+static const uint16_t class_bytes[SLAB_CLASS_COUNT] = {64, 96, 128, 256, 512, 1024};
 
 static void partial_push(struct slab_page *page)
 {
@@ -57,6 +25,16 @@ static void partial_take(struct slab_page *page)
         page->next->previous = page->previous;
 }
 
+/* All its objects become free, the first one first. */
+static void page_fill(struct slab_page *page)
+{
+    char *first = (char *)page + SLAB_OBJECTS;
+    for (char *object = first + (page->per_page - 1) * page->bytes; object >= first; object -= page->bytes) {
+        ((struct slab_object *)object)->next = page->free;
+        page->free = (struct slab_object *)object;
+    }
+}
+
 static struct slab_page *page_add(struct account *account, uint32_t class, status_t *status)
 {
     KASSERT(class < SLAB_CLASS_COUNT);
@@ -70,43 +48,38 @@ static struct slab_page *page_add(struct account *account, uint32_t class, statu
         *status = ERR_NO_MEMORY;
         return NULL;
     }
-    *page = (struct slab_page){.account = account, .class = class};
+    *page = (struct slab_page){.account = account, .class = class, .bytes = class_bytes[class]};
+    page->per_page = (uint16_t)((PAGE_SIZE - SLAB_OBJECTS) / page->bytes);
+    page_fill(page);
     partial_push(page);
     return page;
 }
 
-static void *page_take_object(struct slab_page *page)
-{
-    struct free_object *object = page->free;
-    if (!object)
-        return (char *)page + OBJECTS_OFFSET + (uint64_t)page->fresh++ * classes[page->class].bytes;
-    page->free = object->next;
-    return object;
-}
-
-void *slab_alloc(struct account *account, uint32_t class, status_t *status)
+void *slab_alloc_slow(struct account *account, uint32_t class, status_t *status)
 {
     struct slab_page *page = account->partial[class];
     if (!page && !(page = page_add(account, class, status)))
         return NULL;
-    if (++page->used == classes[class].per_page)
+    struct slab_object *object = page->free;
+    page->free = object->next;
+    if (++page->used == page->per_page)
         partial_take(page);
-    return page_take_object(page);
+    return object;
 }
 
 static bool is_object(const struct slab_page *page, const void *object)
 {
-    uint64_t offset = (uint64_t)object - (uint64_t)page - OBJECTS_OFFSET;
-    return offset % classes[page->class].bytes == 0 && offset / classes[page->class].bytes < page->fresh;
+    uint64_t offset = (uint64_t)object - (uint64_t)page - SLAB_OBJECTS;
+    return offset < (uint64_t)page->per_page * page->bytes && offset % page->bytes == 0;
 }
 
 uint64_t slab_take_back(void *object)
 {
-    struct slab_page *page = page_of(object);
-    KASSERT(page->class < SLAB_CLASS_COUNT && page->used > 0 && is_object(page, object));
-    ((struct free_object *)object)->next = page->free;
+    struct slab_page *page = slab_page_of(object);
+    KASSERT(page->used > 0 && is_object(page, object));
+    ((struct slab_object *)object)->next = page->free;
     page->free = object;
-    if (page->used-- == classes[page->class].per_page)
+    if (page->used-- == page->per_page)
         partial_push(page);
     if (page->used)
         return 0;
@@ -115,7 +88,7 @@ uint64_t slab_take_back(void *object)
     return PAGE_SIZE;
 }
 
-void slab_free(void *object)
+void slab_free_slow(void *object)
 {
     struct account *account = slab_account(object);
     uint64_t bytes = slab_take_back(object);

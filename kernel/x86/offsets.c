@@ -13,7 +13,7 @@ _Static_assert(SYS_channel_call == 1 && SYS_channel_reply_recv == 2 && SYS_COUNT
 _Static_assert(TASK_READY == 1 && TASK_RECEIVING == 2 && TASK_REPLYING == 4, "task states");
 _Static_assert(OBJECT_CHANNEL == 3 && RIGHT_CHANNEL_SEND == 1 << 18 && RIGHT_CHANNEL_RECV == 1 << 19, "rights");
 _Static_assert(CAP_ENTRIES_PER_PAGE == 256 && sizeof(struct cap_entry) == 16, "capability table");
-_Static_assert(offsetof(struct cap_entry, cap) == 0 && offsetof(struct cap_entry, generation) == 8, "capability table");
+_Static_assert(offsetof(struct cap_entry, cap) == 0 && offsetof(struct cap_entry, handle) == 8, "capability table");
 _Static_assert(TASKS_MAX == 1024 && MSG_BATCH_MAX == 64, "limits");
 _Static_assert(USER_BASE == 0x1000 && USER_TOP == 0x7ffffffff000 && sizeof(struct msg) == 256, "user memory");
 _Static_assert(MSG_CALL == 1 && MSG_REPLY == 2 && offsetof(struct msg_header, token) == 12, "message header");

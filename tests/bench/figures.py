@@ -26,6 +26,8 @@ LOAD = BUILD / "bench-linux"
 STATIC = "ip=10.0.2.15/24,10.0.2.2"
 CALIBRATION_LIMIT = 0.02
 UNITS = {"ipc_call_reply_4w": "insn", "ipc_batch64_msg": "insn", "ipc_batch64_msg_empty": "insn",
+         "cap_mint": "insn", "cap_mint_sender": "insn", "cap_close": "insn", "cap_revoke_each": "insn",
+         "cap_revoke_each_chain": "insn", "rights_check": "insn",
          "syscall_null": "insn", "boot_to_listen": "ms", "mem_min": "MiB", "iso_size": "bytes",
          "kernel_size": "bytes", "services_size": "bytes", "first_byte": "ms", "first_byte_iso": "ms",
          "echo64_p50": "us", "echo64_p99": "us", "conn_rate": "per_s", "tcp_in": "MB/s", "tcp_out": "MB/s",

@@ -423,7 +423,7 @@ handle_t machine_handle(const struct task *task)
 {
     const struct cap_table *table = &machine_root->table;
     for (uint32_t i = 0; i < table->page_count * CAP_ENTRIES_PER_PAGE; i++) {
-        const struct cap *cap = table->pages[i / CAP_ENTRIES_PER_PAGE][i % CAP_ENTRIES_PER_PAGE].cap;
+        const struct cap *cap = cap_at(table, i);
         if (cap && cap->object == task->object)
             return cap->handle;
     }

@@ -59,12 +59,15 @@ static void a_handle_is_stale_once_its_place_is_used_again(void **state)
     for (unsigned i = 0; i < 300; i++)
         assert_null(cap_find(&t->table, seen[i]));
     assert_non_null(cap_find(&t->table, now));
-    for (unsigned i = 0; i < 4100 * CAP_ENTRIES_PER_PAGE; i++) { /* the generation comes round, past 0 */
+    for (uint32_t i = 0; i < CAP_ENTRIES_PER_PAGE; i++) /* the generation comes round, past 0 */
+        if (!cap_at(&t->table, i))
+            t->table.pages[0][i].next_handle = i | 0x7fffu << HANDLE_INDEX_BITS;
+    for (unsigned i = 0; i < 3 * CAP_ENTRIES_PER_PAGE; i++) {
         SYS(t, cap_close, now);
         now = mint(memory);
         assert_int_not_equal(HANDLE_GENERATION(now), 0);
     }
-    static const handle_t nothing[] = {0, 2u << 20, 0xfffff, 0xffffffff, 0xfff00000};
+    static const handle_t nothing[] = {0, 1, 2u << 17, 0x1ffff, 0x1fffe, 0xfffff, 0xffffffff, 0xfff00000, 0xfffe0001};
     for (unsigned i = 0; i < sizeof nothing / sizeof nothing[0]; i++)
         assert_null(cap_find(&t->table, nothing[i]));
 }

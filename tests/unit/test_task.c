@@ -132,8 +132,8 @@ static void a_fault_and_an_end_are_reported_with_the_badge(void **state)
     assert_false(machine_alive(t));
     struct task_info info;
     for (uint32_t i = 0, left = machine_root->table.page_count * CAP_ENTRIES_PER_PAGE; i < left; i++)
-        if (machine_root->table.pages[0][i].cap && machine_root->table.pages[0][i].cap->object->type == OBJECT_TASK)
-            assert_int_equal(SYS(machine_root, task_info, machine_root->table.pages[0][i].cap->handle, P(&info)),
+        if (cap_at(&machine_root->table, i) && cap_at(&machine_root->table, i)->object->type == OBJECT_TASK)
+            assert_int_equal(SYS(machine_root, task_info, cap_at(&machine_root->table, i)->handle, P(&info)),
                              ERR_PEER_DIED);
 }
 
@@ -246,7 +246,7 @@ static void tasks_die_in_every_state(void **state)
         assert_int_equal(object_counts[OBJECT_CHANNEL], 1); /* setup's */
         struct cap *cap;
         for (uint32_t i = 0; i < machine_root->table.page_count * CAP_ENTRIES_PER_PAGE; i++)
-            if ((cap = machine_root->table.pages[i / CAP_ENTRIES_PER_PAGE][i % CAP_ENTRIES_PER_PAGE].cap) &&
+            if ((cap = cap_at(&machine_root->table, i)) &&
                 cap->object->type == OBJECT_TASK)
                 SYS(machine_root, cap_close, cap->handle);
     }

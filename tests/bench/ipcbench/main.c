@@ -2,6 +2,7 @@
  * nanosecond of guest time, so that differences of clock_now() count instructions. Each figure is the median of several
  * runs of many rounds; nothing is subtracted. Results go to the log: "BENCH name value unit", at the end "BENCH done". */
 #include "bench.h"
+#include "measure.h"
 #include <lib/ipc.h>
 
 enum { RUNS = 7, NULL_ROUNDS = 20000, CALL_ROUNDS = 10000, BATCH_ROUNDS = 500, LOOP_ROUNDS = 5000000 };
@@ -11,20 +12,34 @@ static uint64_t loop_ns; /* what LOOP_ROUNDS of two instructions took */
 static struct msg batch[MSG_BATCH_MAX];
 static bool failed;
 
-static void loop(void)
+static void loop_run(void)
 {
     uint64_t n = LOOP_ROUNDS;
     __asm__ volatile("1: dec %0\n\tjnz 1b" : "+r"(n) : : "cc");
 }
 
-static void null_calls(void)
+static void loop(void)
+{
+    measure_start();
+    loop_run();
+    measure_stop();
+}
+
+static void null_calls_run(void)
 {
     for (int i = 0; i < NULL_ROUNDS; i++) {
         syscall3(SYS_null, 0, 0, 0);
     }
 }
 
-static void round_trips(void)
+static void null_calls(void)
+{
+    measure_start();
+    null_calls_run();
+    measure_stop();
+}
+
+static void round_trips_run(void)
 {
     static struct msg m;
     for (uint64_t i = 0; i < CALL_ROUNDS; i++) {
@@ -39,7 +54,14 @@ static void round_trips(void)
     }
 }
 
-static void batches(void)
+static void round_trips(void)
+{
+    measure_start();
+    round_trips_run();
+    measure_stop();
+}
+
+static void batches_run(void)
 {
     for (int i = 0; i < BATCH_ROUNDS; i++) {
         for (size_t done = 0; done < MSG_BATCH_MAX;) {
@@ -56,14 +78,32 @@ static void batches(void)
     }
 }
 
-static uint64_t median_ns(void (*work)(void))
+static void batches(void)
+{
+    measure_start();
+    batches_run();
+    measure_stop();
+}
+
+static uint64_t started_ns, took_ns;
+
+void measure_start(void)
+{
+    started_ns = clock_now();
+}
+
+void measure_stop(void)
+{
+    took_ns = clock_now() - started_ns;
+}
+
+uint64_t median_ns(void (*work)(void))
 {
     uint64_t ns[RUNS];
     work(); /* to warm up */
     for (int r = 0; r < RUNS; r++) {
-        uint64_t start = clock_now();
         work();
-        uint64_t took = clock_now() - start;
+        uint64_t took = took_ns;
         int i = r;
         for (; i > 0 && ns[i - 1] > took; i--) {
             ns[i] = ns[i - 1];
@@ -74,7 +114,7 @@ static uint64_t median_ns(void (*work)(void))
 }
 
 /* Tenths of an instruction a round, by the loop of known length. */
-static void print(const char *name, uint64_t ns, uint64_t rounds)
+void print(const char *name, uint64_t ns, uint64_t rounds)
 {
     uint64_t tenths = ns * 10 * 2 * LOOP_ROUNDS / loop_ns / rounds;
     log_info("BENCH %s %llu.%llu insn", name, (unsigned long long)(tenths / 10), (unsigned long long)(tenths % 10));
@@ -117,6 +157,7 @@ static void measure(void)
     fill_batch(0);
     print("ipc_batch64_msg_empty", median_ns(batches), (uint64_t)BATCH_ROUNDS * MSG_BATCH_MAX);
     print_counts();
+    measure_capabilities();
 }
 
 /* The boot's last work and the first DHCP answers are over after a moment; one line from here wakes everybody. */

@@ -69,7 +69,8 @@ flags    = $(if $(filter kernel,$1),$(KERNEL_FLAGS),$(USER_FLAGS)) $($1_CFLAGS) 
            $(foreach l,$(filter $(LIBRARIES),$1) $($1_LIBS),$($l_INCLUDES))
 foreign  = $(if $(filter build/third_party/%,$2),-w $($(word 3,$(subst /, ,$2))_CFLAGS))
 compile.c   = $(CC) $(strip $(call flags,$1) $(call foreign,$1,$2)) -MD -MP -c $2 -o $3
-compile.asm = nasm $(NASM_FLAGS) -MD $(3:.o=.d) -MP -o $3 $2
+# NASM 2.16 leaves included files out of what -MD writes, so they are listed in a run of their own.
+compile.asm = nasm $(NASM_FLAGS) -M -MP -MT $3 $2 >$(3:.o=.d) && nasm $(NASM_FLAGS) -o $3 $2
 
 kernel_SRCS += $(foreach l,$(kernel_LIBS),$($l_SRCS))
 UNITS       := kernel lib $(LIBRARIES) $(PROGRAMS)

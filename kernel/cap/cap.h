@@ -43,7 +43,7 @@ struct cap_entry {
 };
 #define CAP_ENTRIES_PER_PAGE (PAGE_SIZE / sizeof(struct cap_entry))
 #define CAP_TABLE_PAGES 512
-_Static_assert(CAP_TABLE_PAGES * CAP_ENTRIES_PER_PAGE == 1 << HANDLE_INDEX_BITS, "every index has its place");
+_Static_assert(CAP_TABLE_PAGES *CAP_ENTRIES_PER_PAGE == 1 << HANDLE_INDEX_BITS, "every index has its place");
 #define CAP_ENTRY_EMPTY(index) ((uint32_t)(index) ^ 1) /* has another index than any handle that is looked for here */
 
 struct cap_table {
@@ -51,7 +51,7 @@ struct cap_table {
                                  so that a lookup needs no limit */
     uint32_t page_count, count;
     uint32_t free_first; /* index + 1; first in, first out, so that an old handle stays wrong for long */
-    uint32_t cleared;               /* cap_table_clear() has come so far */
+    uint32_t cleared;    /* cap_table_clear() has come so far */
     struct cap_entry *free_last;
     struct account *account;
     struct task *task;

@@ -7,14 +7,17 @@
 
 /* ---- page tables are paid by the task's account ---- */
 
-static uint64_t account_take_page(void *owner)
+static uint64_t account_take_page(struct page_source *source)
 {
-    if (account_charge(owner, PAGE_SIZE))
+    source->status = account_charge(source->owner, PAGE_SIZE);
+    if (source->status)
         return 0;
     uint64_t frame = frame_alloc_zeroed(0, 0);
-    if (!frame)
-        account_release(owner, PAGE_SIZE);
-    return frame;
+    if (frame)
+        return frame;
+    account_release(source->owner, PAGE_SIZE);
+    source->status = ERR_NO_MEMORY;
+    return 0;
 }
 
 static void account_give_page(void *owner, uint64_t physical)
@@ -57,23 +60,25 @@ static status_t memory_directory_prepare(struct memory *memory, uint64_t page)
     struct page_source source = memory_source(memory);
     if (memory->pages <= MEMORY_INLINE_PAGES)
         return OK;
-    uint64_t frame = memory->directory ? 1 : source.take(source.owner);
+    uint64_t frame = memory->directory ? 1 : source.take(&source);
     if (frame && !memory->directory)
         memory->directory = phys_to_virt(frame);
     if (frame && !memory->directory[page / PER_FRAME]) {
-        frame = source.take(source.owner);
+        frame = source.take(&source);
         memory->directory[page / PER_FRAME] = frame ? (uint64_t)phys_to_virt(frame) : 0;
     }
-    return frame ? OK : ERR_QUOTA;
+    return frame ? OK : source.status;
 }
 
 static status_t fill_page(struct memory *memory)
 {
     struct page_source source = memory_source(memory);
     status_t status = memory_directory_prepare(memory, memory->filled);
-    uint64_t frame = status ? 0 : source.take(source.owner);
+    if (status)
+        return status;
+    uint64_t frame = source.take(&source);
     if (!frame)
-        return ERR_QUOTA;
+        return source.status;
     *memory_page_place(memory, memory->filled++) = frame;
     return OK;
 }

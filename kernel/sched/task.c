@@ -118,7 +118,7 @@ static status_t task_build(struct task *task)
     if (status)
         return status;
     task->root = paging_root_create(&source);
-    return task->root ? OK : ERR_QUOTA;
+    return task->root ? OK : source.status;
 }
 
 status_t task_new(const struct task_create_args *args, struct account *parent, struct cap *supervisor,

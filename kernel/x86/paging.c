@@ -24,7 +24,7 @@ uint64_t *paging_table_next(uint64_t *entry, struct page_source *source, uint64_
 {
     if (*entry & PTE_PRESENT)
         return *entry & PTE_LARGE ? NULL : phys_to_virt(*entry & PTE_ADDRESS);
-    uint64_t page = source ? source->take(source->owner) : 0;
+    uint64_t page = source ? source->take(source) : 0;
     if (!page)
         return NULL;
     *entry = page | flags;
@@ -41,7 +41,7 @@ uint64_t *paging_walk(uint64_t root, uint64_t address, struct page_source *sourc
 
 uint64_t paging_root_create(struct page_source *source)
 {
-    uint64_t root = source->take(source->owner);
+    uint64_t root = source->take(source);
     if (!root)
         return 0;
     memcpy((uint64_t *)phys_to_virt(root) + TABLE_ENTRIES / 2,
@@ -80,7 +80,7 @@ status_t paging_map(uint64_t root, uint64_t address, uint64_t physical, uint32_t
 {
     uint64_t *entry = paging_walk(root, address, source, PTE_PRESENT | PTE_WRITE | PTE_USER);
     if (!entry)
-        return ERR_NO_MEMORY;
+        return source->status;
     if (*entry & PTE_PRESENT)
         return ERR_EXISTS;
     *entry = physical | entry_flags(protection);
@@ -92,7 +92,7 @@ status_t paging_prepare(uint64_t root, uint64_t address, uint64_t pages, struct 
     uint64_t end = address + pages * PAGE_SIZE;
     while (address < end) {
         if (!paging_walk(root, address, source, PTE_PRESENT | PTE_WRITE | PTE_USER))
-            return ERR_NO_MEMORY;
+            return source->status;
         address = (address | (PAGE_2M - 1)) + 1;
     }
     return OK;

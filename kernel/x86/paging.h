@@ -6,9 +6,10 @@
 #include <abi/types.h>
 
 struct page_source {
-    uint64_t (*take)(void *owner); /* a zeroed frame's physical address; 0: refused */
+    uint64_t (*take)(struct page_source *source); /* a zeroed frame's physical address; 0: refused, see status */
     void (*give)(void *owner, uint64_t physical);
     void *owner;
+    status_t status; /* why the last one was refused */
 };
 
 #define PAGING_DEVICE 0x100u /* with PROT_*: uncached */

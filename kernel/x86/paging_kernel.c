@@ -20,9 +20,9 @@ extern char kernel_start[], text_end[], rodata_end[], boot_tables_end[]; /* kern
 uint64_t paging_nx;
 static uint64_t mmio_next = MMIO_BASE;
 
-static uint64_t kernel_take(void *owner)
+static uint64_t kernel_take(struct page_source *source)
 {
-    (void)owner;
+    (void)source;
     uint64_t page = memory_kernel_page();
     if (!page)
         panic(NULL, "no memory for the kernel's page tables");

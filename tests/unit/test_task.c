@@ -246,8 +246,7 @@ static void tasks_die_in_every_state(void **state)
         assert_int_equal(object_counts[OBJECT_CHANNEL], 1); /* setup's */
         struct cap *cap;
         for (uint32_t i = 0; i < machine_root->table.page_count * CAP_ENTRIES_PER_PAGE; i++)
-            if ((cap = cap_at(&machine_root->table, i)) &&
-                cap->object->type == OBJECT_TASK)
+            if ((cap = cap_at(&machine_root->table, i)) && cap->object->type == OBJECT_TASK)
                 SYS(machine_root, cap_close, cap->handle);
     }
 }

@@ -158,6 +158,19 @@ static void no_task_is_started_where_memory_of_a_worker_could_be(void **state)
     }
 }
 
+/* A worker that has the kernel write over its own stack would fault in ways that look like the kernel's fault. */
+static void no_pointer_leads_to_what_a_worker_stands_on(void **state)
+{
+    const struct fuzz_map stack = {0x7000000, 4, PROT_READ, true};
+    (void)state;
+    begin(11);
+    pool_map_add(&fuzz, stack);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        uint64_t pointer = fuzz_draw(&fuzz, ARG_BYTES_IN);
+        assert_true(pointer - stack.address >= stack.pages * PAGE_SIZE);
+    }
+}
+
 static bool breaks(uint64_t number, int64_t value, uint64_t second)
 {
     struct fuzz_call call = {number, {0, (uint64_t)&arena->info, 0, 0, 0, PROT_READ}};
@@ -234,6 +247,7 @@ int main(void)
         cmocka_unit_test(most_handles_are_valid_and_some_are_not),
         cmocka_unit_test(deadlines_are_seldom_never),
         cmocka_unit_test(no_task_is_started_where_memory_of_a_worker_could_be),
+        cmocka_unit_test(no_pointer_leads_to_what_a_worker_stands_on),
         cmocka_unit_test(an_answer_that_breaks_a_promise_is_seen),
         cmocka_unit_test(a_received_message_that_cannot_be_is_seen),
         cmocka_unit_test(a_handle_that_came_is_looked_at_and_then_used),

@@ -35,7 +35,7 @@ static uint64_t pick_mapped(struct fuzz *f)
         return f->read_only;
     const struct fuzz_map *map = &f->pool.maps[rng_below(&f->rng, f->pool.map_count)];
     uint64_t offset = rng_one_in(&f->rng, 2) ? 0 : rng_below(&f->rng, map->pages * PAGE_SIZE);
-    return map->address + offset;
+    return map->own ? f->read_only : map->address + offset;
 }
 
 static uint64_t wild_pointer(struct fuzz *f)

@@ -66,6 +66,7 @@ enum pool_class {
 struct fuzz_map {
     uint64_t address;
     uint32_t pages, protection;
+    bool own; /* what the worker itself stands on: may be lost, and is never written to */
 };
 
 struct fuzz_pool {

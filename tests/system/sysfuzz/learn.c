@@ -108,7 +108,7 @@ void learn_info(struct fuzz *f, const struct fuzz_call *call, int64_t value)
 
 void learn_map(struct fuzz *f, const struct fuzz_call *call, int64_t value)
 {
-    struct fuzz_map map = {(uint64_t)value, (uint32_t)call->args[4], (uint32_t)call->args[5]};
+    struct fuzz_map map = {(uint64_t)value, (uint32_t)call->args[4], (uint32_t)call->args[5], false};
     if (call->args[0] != HANDLE_NONE)
         return;
     if (map.address < USER_BASE || map.address % PAGE_SIZE || map.address >= USER_TOP ||

@@ -131,8 +131,9 @@ static void know_own_maps(struct worker *w)
 {
     if (!rng_one_in(&w->fuzz.rng, 8))
         return;
-    pool_map_add(&w->fuzz, (struct fuzz_map){(uint64_t)task_start_info, 1, PROT_READ});
-    pool_map_add(&w->fuzz, (struct fuzz_map){(uint64_t)task_start_info + 2 * PAGE_SIZE, CLONE_STACK_PAGES, PROT_READ});
+    pool_map_add(&w->fuzz, (struct fuzz_map){(uint64_t)task_start_info, 1, PROT_READ, true});
+    pool_map_add(&w->fuzz,
+                 (struct fuzz_map){(uint64_t)task_start_info + 2 * PAGE_SIZE, CLONE_STACK_PAGES, PROT_READ, true});
 }
 
 static bool set_up(struct worker *w, uint64_t slot)

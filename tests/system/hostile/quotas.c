@@ -224,9 +224,11 @@ static result_t take_message(uint64_t i)
 {
     struct msg m = message(OP_PING, 0);
     (void)i;
-    m.head.cap_count = 1;
-    m.head.kind = MSG_CAP_COPY(0);
+    m.head.cap_count = MSG_CAPS_MAX;
+    m.head.kind = 0xf; /* four copies: the refusal may come between them */
     m.head.caps[0] = source;
+    for (unsigned k = 1; k < MSG_CAPS_MAX; k++)
+        m.head.caps[k] = clone_cap(CAP_CLIENT + k - 1);
     result_t sent = channel_send(source, &m, 1);
     if (sent != ERR_WOULD_BLOCK)
         return sent;

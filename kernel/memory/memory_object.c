@@ -320,23 +320,15 @@ static struct mapping *mapping_begun(struct task *task, const struct cap *cap, c
     return same ? mapping : NULL;
 }
 
-/* Page tables are the task's to pay: that it cannot is told as that, and not as the machine's lack of memory. */
-static status_t tables_prepare(struct task *task, const struct mapping_request *request)
-{
-    struct account *account = task->account;
-    struct page_source source = account_page_source(account);
-    status_t status = paging_prepare(task->root, request->address, request->pages, &source);
-    return status && account->limit_bytes - account->used_bytes < PAGE_SIZE ? ERR_QUOTA : status;
-}
-
 static status_t mapping_new(struct task *task, struct cap *cap, struct mapping_request *request, struct mapping **made)
 {
     struct link *before;
+    struct page_source source = account_page_source(task->account);
     status_t status = task->mapping_count < MAPPINGS_MAX ? OK : ERR_TABLE_FULL;
     if (!status)
         status = address_choose(task, &request->address, request->pages * PAGE_SIZE, &before);
     if (!status)
-        status = tables_prepare(task, request);
+        status = paging_prepare(task->root, request->address, request->pages, &source);
     struct mapping *mapping = status ? NULL : slab_alloc(task->account, SLAB_CLASS(struct mapping), &status);
     if (!mapping)
         return status;

@@ -2,9 +2,14 @@
 
 #include <abi/boot_options.h>
 #include <proto/devmgr.h>
+#include <proto/net.h>
 #include <string.h>
 
 #define PASS_ON (RIGHT_MINT | RIGHT_TRANSFER)
+#define LISTEN(port)                           \
+    {                                          \
+        NET_SCOPE_LISTEN(port), SERVICE_LISTEN \
+    }
 
 const struct manifest_entry manifest[] = {
     {
@@ -45,7 +50,7 @@ const struct manifest_entry manifest[] = {
         .stack_pages = 8,
         .init_rights = SERVICE_READ | SERVICE_ATTACH,
         .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | PASS_ON}},
-        .links = {{.service = "netsrv", .rights = SERVICE_READ | SERVICE_ATTACH | SERVICE_LISTEN | PASS_ON},
+        .links = {{.service = "netsrv", .rights = SERVICE_READ | SERVICE_ATTACH | PASS_ON, .scopes = {LISTEN(2323)}},
                   {.service = "jarvis", .rights = SERVICE_ATTACH | PASS_ON},
                   {.service = "devmgr", .rights = SERVICE_READ | PASS_ON}},
     },
@@ -57,7 +62,7 @@ const struct manifest_entry manifest[] = {
         .stack_pages = 8,
         .boot_option = "netbench",
         .caps = {{"trace", RIGHT_TRACE_EMIT}},
-        .links = {{.service = "netsrv", .rights = SERVICE_ATTACH | SERVICE_LISTEN}},
+        .links = {{.service = "netsrv", .rights = SERVICE_ATTACH, .scopes = {LISTEN(7), LISTEN(9), LISTEN(19)}}},
     },
     {
         .name = "ipcserver",
@@ -79,6 +84,20 @@ const struct manifest_entry manifest[] = {
         .boot_option = "bench",
         .caps = {{"trace", RIGHT_TRACE_EMIT}},
         .links = {{.service = "ipcserver", .rights = SERVICE_READ}},
+    },
+    {
+        .name = "netprobe", /* attacks netsrv and connects out; its host's network only */
+        .test_only = true,
+        .priority = 15,
+        .restart = RESTART_NEVER,
+        .quota_pages = 2048,
+        .stack_pages = 8,
+        .boot_option = "netprobe",
+        .caps = {{"trace", RIGHT_TRACE_EMIT}},
+        .links = {{.service = "netsrv",
+                   .rights = SERVICE_READ | SERVICE_ATTACH | PASS_ON,
+                   .scopes = {LISTEN(4000),
+                              {NET_NETWORK(10, 0, 2, 0), SERVICE_CONNECT | NET_HOST_BITS(8) | RIGHT_MINT}}}},
     },
     {
         .name = "hostile", /* makes the tasks that attack, and their victims; less urgent than all that people use */
@@ -133,6 +152,15 @@ const struct manifest_link *manifest_link(const struct manifest_entry *from, con
             return &from->links[i];
     }
     return NULL;
+}
+
+uint32_t manifest_scope(const struct manifest_link *link, uint32_t badge)
+{
+    for (size_t i = 0; i < MANIFEST_SCOPES_MAX && link->scopes[i].badge; i++) {
+        if (link->scopes[i].badge == badge)
+            return link->scopes[i].rights;
+    }
+    return 0;
 }
 
 bool manifest_wanted(const struct manifest_entry *entry, const char *boot_line)

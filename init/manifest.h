@@ -9,6 +9,7 @@
 #define MANIFEST_MAX 16
 #define MANIFEST_CAPS_MAX 4
 #define MANIFEST_LINKS_MAX 6
+#define MANIFEST_SCOPES_MAX 4
 #define INIT_PRIORITY 24u
 
 /* A capability of init's own, of which the service gets a child with `rights`, under the same name. */
@@ -17,11 +18,18 @@ struct manifest_cap {
     uint32_t rights;
 };
 
+/* What one capability of a service allows, as that service's header writes it: proto/net.h. */
+struct manifest_scope {
+    uint32_t badge;  /* SCOPE_BADGE_MIN or more; 0 ends the list */
+    uint32_t rights; /* service rights; MINT where the client may attenuate it */
+};
+
 /* A service that this one may CONNECT to. */
 struct manifest_link {
     const char *service; /* NULL ends the list */
     uint32_t rights;     /* service rights, and MINT and TRANSFER where it may derive from it for others */
     bool restart_with;   /* started anew after `service` was: what it got from it is void */
+    struct manifest_scope scopes[MANIFEST_SCOPES_MAX];
 };
 
 struct manifest_entry {
@@ -47,6 +55,8 @@ extern const size_t manifest_count;
 size_t manifest_find(const struct manifest_entry *entries, size_t count, const char *name);
 /* The link of entry `from` to the service `to`; NULL: may not connect. */
 const struct manifest_link *manifest_link(const struct manifest_entry *from, const char *to);
+/* The rights of a link's scope; 0: the link has no such scope. */
+uint32_t manifest_scope(const struct manifest_link *link, uint32_t badge);
 /* Does the entry run under this boot line? */
 /* Pages that the service gets on a machine with so many free. */
 uint32_t manifest_quota(const struct manifest_entry *entry, uint64_t machine_pages);

@@ -94,6 +94,32 @@ static bool rule_links_known(const struct table *t, const struct manifest_entry 
     return true;
 }
 
+#define SCOPED (SERVICE_LISTEN | SERVICE_CONNECT)
+
+static bool scopes_ok(const struct manifest_link *link)
+{
+    for (size_t i = 0; i < MANIFEST_SCOPES_MAX && link->scopes[i].badge; i++) {
+        const struct manifest_scope *scope = &link->scopes[i];
+        uint32_t kind = scope->rights & SCOPED;
+        bool one_kind = kind == SERVICE_LISTEN || kind == SERVICE_CONNECT;
+        if (scope->badge < SCOPE_BADGE_MIN || !one_kind || (scope->rights & ~(RIGHTS_SERVICE | RIGHT_MINT)))
+            return false;
+    }
+    return true;
+}
+
+/* A scope's badge is no client's and its right says which kind it is; nobody may listen or connect through the
+ * capability that only says who it is. */
+static bool rule_scopes(const struct table *t, const struct manifest_entry *e)
+{
+    (void)t;
+    for (size_t i = 0; i < MANIFEST_LINKS_MAX && e->links[i].service; i++) {
+        if (!scopes_ok(&e->links[i]) || (e->links[i].rights & SCOPED))
+            return false;
+    }
+    return true;
+}
+
 /* Strictly less urgent: so a caller never delays its server, and the graph of calls has no cycle. */
 static bool rule_links_upward(const struct table *t, const struct manifest_entry *e)
 {
@@ -159,6 +185,7 @@ static const struct rule {
     {"its quota or its stack is zero or too large", rule_sizes},
     {"it holds a capability that it must not have", rule_caps},
     {"it connects to an unknown service, twice to one, or with rights that are none", rule_links_known},
+    {"what it may listen on or connect to is said otherwise than by scopes", rule_scopes},
     {"it is not less urgent than a service that it calls", rule_links_upward},
     {"a driver has one class of devices, all others none", rule_one_device_class},
     {"jarvis and rconsole must not reach devices", rule_faces_people},

@@ -31,14 +31,23 @@ static struct service *named(struct init *init, const void *payload)
 
 /* ---- CONNECT and READY ---- */
 
-/* Mints the capability that `client` may have for `target` into a reply. */
-static status_t connect_reply(struct init *init, struct service *client, const struct service *target,
-                              struct msg *reply)
+/* What `client` may have of `target`: by scope, or with scope 0 the service itself. 0: nothing. */
+static uint32_t rights_on(const struct service *client, const struct service *target, uint32_t scope)
 {
     const struct manifest_link *link = manifest_link(client->entry, target->entry->name);
+    if (!link)
+        return 0;
+    return scope ? manifest_scope(link, scope) : link->rights;
+}
+
+/* Mints the capability that `client` may have for `target` into a reply. */
+static status_t connect_reply(struct init *init, struct service *client, const struct service *target, uint32_t scope,
+                              struct msg *reply)
+{
     struct init_connected body = {.generation = target->run.starts};
-    uint32_t rights = RIGHT_CHANNEL_SEND | RIGHT_TRANSFER | link->rights; /* TRANSFER: it travels in a message */
-    result_t cap = cap_mint(target->channel, rights, service_badge(init, client));
+    /* TRANSFER: it travels in a message */
+    uint32_t rights = RIGHT_CHANNEL_SEND | RIGHT_TRANSFER | rights_on(client, target, scope);
+    result_t cap = cap_mint(target->channel, rights, scope ? scope : service_badge(init, client));
     if (cap < 0)
         return (status_t)cap;
     client->connected |= 1u << (target - init->services);
@@ -52,17 +61,20 @@ static status_t handle_INIT_CONNECT(void *server, struct msg *request, struct ms
 {
     struct init *init = server;
     struct service *client = asking(init, request), *target = named(init, request->payload);
-    if (!client || !target || !manifest_link(client->entry, target->entry->name))
+    struct init_connect asked;
+    memcpy(&asked, request->payload, sizeof asked);
+    if (!client || !target || !rights_on(client, target, asked.scope))
         return ERR_NO_RIGHT;
     if (target->run.state == SERVICE_STOPPED && !manifest_wanted(target->entry, boot_line()))
         return ERR_NOT_FOUND;
     if (target->run.state == SERVICE_GIVEN_UP)
         return ERR_UNREACHABLE;
     if (target->run.state == SERVICE_UP)
-        return connect_reply(init, client, target, reply);
+        return connect_reply(init, client, target, asked.scope, reply);
     if (request->head.kind != MSG_CALL)
         return ERR_BAD_MESSAGE;
     client->wait_token = request->head.token;
+    client->wait_scope = asked.scope;
     client->wait_for = (size_t)(target - init->services);
     return IPC_DEFERRED;
 }
@@ -72,7 +84,7 @@ static void answer_waiting(struct init *init, struct service *client, const stru
 {
     struct msg reply = {.head = {.op = INIT_CONNECT}};
     if (status == OK)
-        status = connect_reply(init, client, target, &reply);
+        status = connect_reply(init, client, target, client->wait_scope, &reply);
     if (status == OK)
         reply.head.length = sizeof(struct init_connected);
     reply.head.status = (int8_t)status;

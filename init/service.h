@@ -17,7 +17,8 @@ struct service { /* all zero but `entry`, `run` and `ending_id`: it has no task 
     /* A task has one thread, so it waits in one CONNECT at most: */
     uint32_t wait_token; /* of its deferred CONNECT, 0: none */
     size_t wait_for;     /* index of the service that it waits for */
-    uint32_t connected;  /* bit i: was given a capability for service i */
+    uint32_t wait_scope;
+    uint32_t connected; /* bit i: was given a capability for service i */
     /* A task that was ended and holds its memory yet; its MSG_EXIT says that everything is back. 0: none. */
     uint32_t ending_id;
 };

@@ -165,6 +165,16 @@ static status_t open_failed(struct sessions *sessions, uint32_t number, status_t
     return status;
 }
 
+/* A root: rconsole can't take it away under us. */
+static status_t check_buffer(handle_t memory)
+{
+    struct cap_info info;
+    status_t status = cap_info(memory, &info);
+    if (status == OK && info.type != OBJECT_MEMORY)
+        status = ERR_WRONG_TYPE;
+    return status == OK && info.parent_id ? ERR_REFUSED : status;
+}
+
 status_t session_open(struct sessions *sessions, const struct jarvis_open *open, handle_t memory)
 {
     struct session *s = find_free(sessions);
@@ -172,7 +182,9 @@ status_t session_open(struct sessions *sessions, const struct jarvis_open *open,
         return ERR_INVALID;
     if (!s)
         return open_failed(sessions, open->session, ERR_TABLE_FULL);
-    result_t at = memory_map(HANDLE_NONE, memory, 0, 0, BUFFER_PAGES, PROT_READ | PROT_WRITE);
+    result_t at = check_buffer(memory);
+    if (at == OK)
+        at = memory_map(HANDLE_NONE, memory, 0, 0, BUFFER_PAGES, PROT_READ | PROT_WRITE);
     if (at < 0)
         return open_failed(sessions, open->session, (status_t)at);
     *s = (struct session){.memory = memory, .buffer = (struct jarvis_buffer *)at};

@@ -81,5 +81,7 @@ status_t ipc_call_caps(handle_t channel, uint16_t op, const void *request, size_
 
 /* Looks a service up through init and waits for it: the handle, or an ERR_ value. */
 result_t service_connect(const char *name, uint64_t deadline_ns);
+/* Likewise for a scope that the manifest gives us (SCOPE_BADGE_MIN in proto/protocol.h): ERR_NO_RIGHT when it does not. */
+result_t service_scope(const char *name, uint32_t scope, uint64_t deadline_ns);
 /* Tells init that this service is up on `channel`. */
 status_t service_ready(handle_t channel);

@@ -79,9 +79,9 @@ static result_t connect_once(const struct init_connect *request, uint64_t deadli
     return cap == HANDLE_NONE ? ERR_PEER_DIED : (result_t)cap;
 }
 
-result_t service_connect(const char *name, uint64_t deadline_ns)
+result_t service_scope(const char *name, uint32_t scope, uint64_t deadline_ns)
 {
-    struct init_connect request = {0};
+    struct init_connect request = {.scope = scope};
     if (strlen(name) >= sizeof request.name)
         return ERR_TOO_LONG;
     strcpy(request.name, name);
@@ -90,6 +90,11 @@ result_t service_connect(const char *name, uint64_t deadline_ns)
         result = connect_once(&request, deadline_ns);
     } while (result == ERR_PEER_DIED && clock_now() < deadline_ns);
     return result;
+}
+
+result_t service_connect(const char *name, uint64_t deadline_ns)
+{
+    return service_scope(name, 0, deadline_ns);
 }
 
 status_t service_ready(handle_t channel)

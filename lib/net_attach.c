@@ -30,7 +30,7 @@ static void write_region(struct net_client *client, const struct net_layout *lay
                    sizeof(struct net_event));
 }
 
-static status_t make_region(struct net_client *client, uint64_t *bytes)
+static status_t make_region(struct net_client *client, uint64_t *bytes, handle_t *root)
 {
     struct net_layout layout;
     const struct net_client_config *config = &client->config;
@@ -38,7 +38,7 @@ static status_t make_region(struct net_client *client, uint64_t *bytes)
     if (status != OK || config->connect_slots > config->slot_count)
         return ERR_INVALID;
     client->region_pages = layout.bytes >> PAGE_SHIFT;
-    client->region = memory_map_new(client->region_pages, 0, &client->memory);
+    client->region = memory_map_shared(client->region_pages, &client->memory, root);
     client->slots = calloc(config->slot_count, sizeof *client->slots);
     client->dirty = calloc(config->slot_count, sizeof *client->dirty);
     if (!client->region || !client->slots || !client->dirty)
@@ -66,13 +66,14 @@ static handle_t death_notice(const struct net_client_config *config)
     return sender;
 }
 
-static status_t introduce(struct net_client *client, uint64_t bytes, uint64_t deadline_ns)
+/* Moves the region's root to netsrv; what was not moved is closed. */
+static status_t introduce(struct net_client *client, uint64_t bytes, handle_t root, uint64_t deadline_ns)
 {
     const struct net_client_config *config = &client->config;
     struct net_attach request = {bytes, config->slot_count, config->rx_size, config->tx_size, config->connect_slots};
-    struct net_attached reply;
+    struct net_attached reply = {0};
     handle_t caps[3] = {
-        mint(client->memory, RIGHT_MEMORY_READ | RIGHT_MEMORY_WRITE | RIGHT_MEMORY_PIN, 0),
+        root,
         mint(config->signal, RIGHT_SIGNAL_RAISE, 1ull << config->bit),
         death_notice(config),
     };
@@ -83,21 +84,47 @@ static status_t introduce(struct net_client *client, uint64_t bytes, uint64_t de
     for (unsigned i = 0; status != OK && i < 3; i++)
         if (caps[i])
             cap_close(caps[i]); /* stale when it was moved: does nothing then */
+    client->number = reply.client;
+    return status;
+}
+
+static status_t present(const struct net_client *client, uint32_t badge, uint64_t deadline_ns)
+{
+    struct net_present request = {.client = client->number};
+    result_t scope = service_scope("netsrv", badge, deadline_ns);
+    if (scope < 0)
+        return (status_t)scope;
+    handle_t cap = (handle_t)scope;
+    status_t status = ipc_call_caps(client->service, NET_PRESENT, &request, sizeof request, &cap, 1, 0, NULL, 0, NULL,
+                                    0, deadline_ns);
+    if (status != OK)
+        cap_close(cap);
+    return status;
+}
+
+static status_t present_all(const struct net_client *client, uint64_t deadline_ns)
+{
+    status_t status = OK;
+    for (unsigned i = 0; i < NET_SCOPES_MAX && client->config.scopes[i] && status == OK; i++)
+        status = present(client, client->config.scopes[i], deadline_ns);
     return status;
 }
 
 static status_t attach_once(struct net_client *client, uint64_t deadline_ns)
 {
     uint64_t bytes;
+    handle_t root = HANDLE_NONE;
     result_t service = service_connect("netsrv", deadline_ns);
     if (service < 0)
         return (status_t)service;
     client->service = (handle_t)service;
-    status_t status = make_region(client, &bytes);
+    status_t status = make_region(client, &bytes, &root);
     if (status == OK)
-        status = introduce(client, bytes, deadline_ns);
+        status = introduce(client, bytes, root, deadline_ns);
+    else if (root)
+        cap_close(root);
     client->attached = status == OK;
-    return status;
+    return status == OK ? present_all(client, deadline_ns) : status;
 }
 
 status_t net_client_attach(struct net_client *client, const struct net_client_config *config, uint64_t deadline_ns)

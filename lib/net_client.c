@@ -306,15 +306,19 @@ bool net_client_want_room(struct net_client *client, uint32_t index)
 
 /* ---- asking ---- */
 
-status_t net_client_resolve(struct net_client *client, const char *name, uint8_t address[16], uint64_t deadline_ns)
+status_t net_client_resolve(const char *name, uint8_t address[16], uint64_t deadline_ns)
 {
     struct net_resolve request = {0};
     struct net_resolved reply;
     if (strlen(name) >= sizeof request.name)
         return ERR_TOO_LONG;
     strcpy(request.name, name);
+    result_t scope = service_scope("netsrv", NET_SCOPE_ANY, deadline_ns);
+    if (scope < 0)
+        return (status_t)scope;
     status_t status =
-        ipc_call(client->service, NET_RESOLVE, &request, sizeof request, &reply, sizeof reply, deadline_ns);
+        ipc_call((handle_t)scope, NET_RESOLVE, &request, sizeof request, &reply, sizeof reply, deadline_ns);
+    cap_close((handle_t)scope);
     if (status == OK)
         memcpy(address, reply.address, sizeof reply.address);
     return status;

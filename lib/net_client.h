@@ -10,6 +10,8 @@
  * Rules
  *  - Nothing reaches netsrv before net_client_sleep or net_client_flush: a turn rings netsrv at most once.
  *  - Never blocks, save net_client_attach and net_client_resolve.
+ *  - config.scopes says what the client will listen on and connect to (proto/net.h, "Who may what"): attaching gets these
+ *    capabilities from init, which asks the manifest, and presents them to netsrv. All else is refused (ERR_NO_RIGHT).
  *  - Slots are numbered 0..slot_count-1. One belongs to the client from ACCEPTED (or a CONNECT that was taken) until it
  *    has called net_client_close or net_client_abort AND got CLOSED (or FAILED, which stands for both). After CLOSED
  *    the library itself gives the slot back; a close that comes after that is ignored.
@@ -42,6 +44,8 @@ struct net_client_config {
     handle_t
         channel;    /* the caller's own channel: gets MSG_CLOSED with `badge` when netsrv dies. HANDLE_NONE: not told */
     uint32_t badge; /* not 0; unique among those that the caller gave out */
+    uint32_t
+        scopes[NET_SCOPES_MAX]; /* badges: NET_SCOPE_LISTEN(port), NET_SCOPE_ANY, NET_NETWORK(…); 0 ends the list */
 };
 
 struct net_client_slot {
@@ -56,7 +60,8 @@ enum net_client_state { NET_CLIENT_FREE = 0, NET_CLIENT_CONNECTING, NET_CLIENT_O
 
 struct net_client { /* all private; zeroed before the first attach */
     struct net_client_config config;
-    handle_t service, bell, memory;
+    handle_t service, bell, memory; /* memory: a child; netsrv has the root while it is attached */
+    uint32_t number;                /* netsrv's for us */
     uint8_t *region;
     size_t region_pages;
     struct ring_view commands, events;
@@ -69,7 +74,8 @@ struct net_client { /* all private; zeroed before the first attach */
 /* ---- attaching ---- */
 
 /* Creates the region and hands it to netsrv; waits for netsrv until deadline_ns. OK, ERR_TIMED_OUT, ERR_QUOTA,
- * ERR_NO_MEMORY, ERR_INVALID, ERR_NO_RIGHT. May be called again at any time: what was attached before is dropped. */
+ * ERR_NO_MEMORY, ERR_INVALID, ERR_NO_RIGHT (a scope that the manifest does not give us, too), ERR_UNREACHABLE (netsrv was
+ * given up), ERR_TABLE_FULL. May be called again at any time: what was attached before is dropped. */
 MUST_CHECK status_t net_client_attach(struct net_client *client, const struct net_client_config *config,
                                       uint64_t deadline_ns);
 void net_client_detach(struct net_client *client); /* resets all connections; the struct may be used anew */
@@ -119,7 +125,8 @@ static inline void *net_client_user(struct net_client *client, uint32_t slot)
 void net_client_command(struct net_client *client, uint16_t code, uint32_t slot); /* private: net_attach.c */
 
 /* ---- asking (blocks until netsrv answers) ---- */
-status_t net_client_resolve(struct net_client *client, const char *name, uint8_t address[16], uint64_t deadline_ns);
+/* For who has the scope NET_SCOPE_ANY. */
+status_t net_client_resolve(const char *name, uint8_t address[16], uint64_t deadline_ns);
 
 /* ---- the region's layout: one function for both sides (netsrv never reads it from the region) ---- */
 struct net_layout {

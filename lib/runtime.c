@@ -73,3 +73,19 @@ void *memory_map_new(size_t pages, uint32_t flags, handle_t *memory)
     *memory = (handle_t)handle;
     return (void *)address;
 }
+
+void *memory_map_shared(size_t pages, handle_t *memory, handle_t *root)
+{
+    result_t made = memory_create(pages, 0);
+    result_t child = made < 0 ? made : cap_mint((handle_t)made, RIGHTS_ALL, 0);
+    result_t at = child < 0 ? child : memory_map(HANDLE_NONE, (handle_t)child, 0, 0, pages, PROT_READ | PROT_WRITE);
+    if (at < 0 && child >= 0)
+        cap_close((handle_t)child);
+    if (at < 0 && made >= 0)
+        cap_close((handle_t)made);
+    if (at < 0)
+        return NULL;
+    *memory = (handle_t)child;
+    *root = (handle_t)made;
+    return (void *)at;
+}

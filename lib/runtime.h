@@ -29,3 +29,7 @@ _Noreturn void assert_failed(const char *expression, const char *file, int line)
 /* Creates `pages` of memory and maps them READ|WRITE. NULL when refused; *memory is the handle; the mapping
  * stays when that is closed, and ends with memory_unmap (or when what it was derived from is revoked). */
 void *memory_map_new(size_t pages, uint32_t flags, handle_t *memory);
+/* The same for memory that is to be shared with a server, which must be the only one who can take it away: *root is to be
+ * moved to the server, *memory is a child with the same rights through which it is mapped. When the server has closed the
+ * root, or died, *memory is the root. */
+void *memory_map_shared(size_t pages, handle_t *memory, handle_t *root);

@@ -5,11 +5,15 @@
 #include "netbench/pattern.h"
 #include "netbench/services.h"
 
-#define ATTACH_TIMEOUT_NS 30000000000ull
+#define ATTACH_TIMEOUT_NS 5000000000ull
+#define SECOND_NS 1000000000ull
 #define BADGE_FIRST 1u
 
 static struct net_client clients[SERVICES_COUNT];
 static handle_t channel, signal;
+static unsigned to_attach = (1u << SERVICES_COUNT) - 1; /* bit i: service i has no netsrv */
+static uint64_t attach_ns;                              /* when to try the next of them */
+static bool away_told;
 
 /* ---- memory: as many slots as the quota holds, a part of it for each service ---- */
 
@@ -39,17 +43,40 @@ static status_t attach(unsigned i)
         .bit = i,
         .channel = channel,
         .badge = BADGE_FIRST + i,
+        .scopes = {NET_SCOPE_LISTEN(service->port)},
     };
     status_t status;
     do {
         status = net_client_attach(&clients[i], &config, clock_now() + ATTACH_TIMEOUT_NS);
         config.slot_count /= 2;
     } while ((status == ERR_NO_MEMORY || status == ERR_QUOTA) && config.slot_count);
-    if (status == OK)
-        status = net_client_listen(&clients[i], service->port, 0);
-    if (status != OK)
-        log_error("%s: %s", service->name, status_text(status));
-    return status;
+    return status == OK ? net_client_listen(&clients[i], service->port, 0) : status;
+}
+
+/* netsrv is dead, backs off or was given up: it may come back, and without it there is nothing else to do. */
+static bool netsrv_is_away(status_t status)
+{
+    return status == ERR_PEER_DIED || status == ERR_TIMED_OUT || status == ERR_UNREACHABLE;
+}
+
+/* One a turn: the first serves while the next one's memory is made. */
+static void attach_next(void)
+{
+    unsigned i = (unsigned)__builtin_ctz(to_attach);
+    status_t status = attach(i);
+    if (netsrv_is_away(status)) {
+        if (!away_told)
+            log_warning("no network: %s; trying again each second", status_text(status));
+        away_told = true;
+        attach_ns = clock_now() + SECOND_NS;
+        return;
+    }
+    if (status != OK) {
+        log_error("%s: %s", services[i].name, status_text(status));
+        task_exit(status);
+    }
+    away_told = false;
+    to_attach &= to_attach - 1;
 }
 
 /* ---- the loop ---- */
@@ -58,8 +85,8 @@ static void on_messages(const struct msg *messages, result_t count)
 {
     for (result_t m = 0; m < count; m++) {
         uint32_t i = messages[m].head.badge - BADGE_FIRST;
-        if (messages[m].head.kind == MSG_CLOSED && i < SERVICES_COUNT && attach(i) != OK)
-            task_exit(ERR_PEER_DIED); /* init starts us anew */
+        if (messages[m].head.kind == MSG_CLOSED && i < SERVICES_COUNT)
+            to_attach |= 1u << i;
     }
 }
 
@@ -71,22 +98,25 @@ static bool all_asleep(void)
     return asleep;
 }
 
+static uint64_t next_deadline(void)
+{
+    if (!all_asleep())
+        return DEADLINE_NOW;
+    return to_attach ? attach_ns : DEADLINE_NEVER;
+}
+
 _Noreturn static void run(void)
 {
     struct msg messages[4];
-    uint64_t bits = (1u << SERVICES_COUNT) - 1;
-    unsigned attached = 0;
+    uint64_t bits;
     for (;;) {
-        for (unsigned i = 0; i < attached; i++)
+        for (unsigned i = 0; i < SERVICES_COUNT; i++)
             service_events(&services[i], &clients[i]);
-        bool wait = all_asleep();
-        if (attached < SERVICES_COUNT) { /* one a turn: the first serves while the next one's memory is made */
-            if (attach(attached++) != OK)
-                task_exit(ERR_NO_MEMORY);
-            continue;
-        }
-        result_t count = channel_recv(channel, messages, 4, &bits, wait ? DEADLINE_NEVER : DEADLINE_NOW);
-        on_messages(messages, count);
+        uint64_t deadline = next_deadline(); /* flushes */
+        if (to_attach && clock_now() >= attach_ns)
+            attach_next();
+        else
+            on_messages(messages, channel_recv(channel, messages, 4, &bits, deadline));
     }
 }
 

@@ -4,9 +4,11 @@
 
 #include "netsrv/command.h"
 #include "netsrv/connection.h"
+#include "netsrv/port.h"
 #include "netsrv/transmit.h"
 
 #define RELEASE_LOOK_NS 5000000ull
+#define REFUSAL_NS 1000000000ull
 
 struct client clients[NET_CLIENTS_MAX];
 static handle_t own_signal;
@@ -48,14 +50,35 @@ static status_t set_up_slots(struct client *client)
     return OK;
 }
 
-static struct client *find_unused(void)
+static struct client *find_unused(uint32_t badge)
 {
+    unsigned own = 0;
+    for (unsigned i = 0; i < NET_CLIENTS_MAX; i++)
+        own += clients[i].used && clients[i].badge == badge;
+    if (own >= NET_CLIENTS_OF_ONE)
+        return NULL;
     for (unsigned i = 0; i < NET_CLIENTS_MAX; i++)
         if (!clients[i].used) {
             clients[i] = (struct client){.number = (uint8_t)i};
             return &clients[i];
         }
     return NULL;
+}
+
+/* A root: nobody can take the memory away while we work on it. (Its size is checked by mapping it, and whether it is a
+ * device's by pinning it.) */
+static status_t check_region(handle_t region)
+{
+    const uint32_t need = RIGHT_MEMORY_READ | RIGHT_MEMORY_WRITE | RIGHT_MEMORY_PIN;
+    struct cap_info info;
+    status_t status = cap_info(region, &info);
+    if (status != OK)
+        return status;
+    if (info.type != OBJECT_MEMORY)
+        return ERR_WRONG_TYPE;
+    if ((info.rights & need) != need)
+        return ERR_NO_RIGHT;
+    return info.parent_id == 0 ? OK : ERR_REFUSED;
 }
 
 static status_t check(struct client *client, const struct net_attach *request)
@@ -67,10 +90,9 @@ static status_t check(struct client *client, const struct net_attach *request)
                                                                                                           : ERR_INVALID;
 }
 
-static void describe(struct client *client, uint32_t badge, uint32_t rights, const struct net_attach *request)
+static void describe(struct client *client, uint32_t badge, const struct net_attach *request)
 {
     client->badge = badge;
-    client->rights = rights;
     client->slot_count = request->slot_count;
     client->accept_count = request->slot_count - request->connect_slots;
     client->rx_size = request->rx_size;
@@ -104,16 +126,18 @@ static void close_caps(const handle_t *caps, unsigned count)
 }
 
 /* Owns caps from here on, whatever it answers. */
-status_t client_attach(uint32_t badge, uint32_t rights, const struct net_attach *request, const handle_t caps[3],
+status_t client_attach(uint32_t badge, const struct net_attach *request, const handle_t caps[3],
                        struct net_attached *reply, handle_t *bell)
 {
-    struct client *client = find_unused();
+    struct client *client = find_unused(badge);
     status_t status = client ? check(client, request) : ERR_TABLE_FULL;
+    if (status == OK)
+        status = check_region(caps[0]);
     if (status != OK) {
         close_caps(caps, 3);
         return status;
     }
-    describe(client, badge, rights, request);
+    describe(client, badge, request);
     status = build(client, caps[0], bell);
     if (status != OK) {
         close_caps(caps + 1, 2);
@@ -127,6 +151,12 @@ status_t client_attach(uint32_t badge, uint32_t rights, const struct net_attach 
     return OK;
 }
 
+struct client *client_numbered(uint32_t number, uint32_t badge)
+{
+    struct client *client = number < NET_CLIENTS_MAX ? &clients[number] : NULL;
+    return client && client->used && !client->dropped && client->badge == badge ? client : NULL;
+}
+
 /* ---- letting go ---- */
 
 void client_drop(struct client *client)
@@ -134,6 +164,7 @@ void client_drop(struct client *client)
     if (!client->used || client->dropped)
         return;
     listeners_drop(client);
+    scopes_drop(client);
     for (uint32_t i = 0; i < client->slot_count; i++)
         slot_drop(&client->slots[i]);
     client->dropped = true;
@@ -184,8 +215,22 @@ static const command_handler handlers[NET_COMMAND_COUNT] = {
     [NET_COMMAND_KICK] = slot_kick,       [NET_COMMAND_DETACH] = detach,
 };
 
+/* A client is told each time; a person once a client, and once a second at most. */
+static void tell_refusal(struct client *client, const struct net_command *command)
+{
+    static uint64_t next_ns;
+    if (client->refusal_told || port_now() < next_ns)
+        return;
+    client->refusal_told = true;
+    next_ns = port_now() + REFUSAL_NS;
+    log_warning("client %u (badge %u): may not %s port %u: no capability that it presented allows it", client->number,
+                client->badge, command->code == NET_COMMAND_LISTEN ? "listen on" : "connect there, to", command->value);
+}
+
 static void refuse(struct client *client, const struct net_command *command, status_t status)
 {
+    if (status == ERR_NO_RIGHT)
+        tell_refusal(client, command);
     struct net_event event = {.slot = command->slot, .status = status, .cookie = command->cookie};
     if (command->code == NET_COMMAND_LISTEN)
         event.code = NET_EVENT_LISTEN_FAILED;
@@ -197,6 +242,15 @@ static void refuse(struct client *client, const struct net_command *command, sta
     client_post(client, &event);
 }
 
+static status_t allow(struct client *client, const struct net_command *command)
+{
+    status_t status = command_check(command, client->slot_count);
+    if (status != OK || !(command_rules[command->code].needs & COMMAND_SCOPE))
+        return status;
+    client->allowed_by = scope_for(client, command);
+    return client->allowed_by ? OK : ERR_NO_RIGHT;
+}
+
 /* At most a ring full a turn, so that one busy client cannot hold up the others. */
 static bool client_commands(struct client *client)
 {
@@ -205,7 +259,7 @@ static bool client_commands(struct client *client)
         struct net_command command;
         if (!ring_read(&client->commands, &command, 1))
             break;
-        status_t status = command_check(&command, client->slot_count, client->rights);
+        status_t status = allow(client, &command);
         if (status == OK)
             handlers[command.code](client, &command);
         else

@@ -13,6 +13,8 @@
  *    reference; they are consumed (the client may overwrite them) when the peer acknowledged them and not before.
  *  - Work on a slot (give TCP new bytes, credit the window, publish indices, post events) is done once a turn for the
  *    slots on the dirty list: slot_touch() puts one there.
+ *  - A scope is a capability of ours that the client presented: whatever came through it points to it, and ends when the
+ *    kernel says that it was revoked (presented.c). A client that is dropped has neither scopes nor anything that does.
  *  - A client is dropped at once, but its memory is unmapped only when the device has sent all that refers to it.
  */
 #pragma once
@@ -25,6 +27,7 @@ struct client;
 
 #define NET_PCBS_MAX 1024u
 #define NET_CLIENTS_MAX 24u
+#define NET_CLIENTS_OF_ONE 6u /* badge, those included that wait for the device: one task cannot take all places */
 #define NET_LISTENERS_MAX 32u
 
 enum slot_state { SLOT_FREE = 0, SLOT_HALF_OPEN, SLOT_CONNECTING, SLOT_OPEN, SLOT_ENDED };
@@ -36,10 +39,17 @@ enum slot_flags {
     SLOT_CLOSE = 1u << 4,      /* close when the tx ring has been sent */
 };
 
+struct scope {
+    uint64_t id; /* 0: free; the capability's own, for a handle may come to name another */
+    handle_t cap;
+    uint32_t badge, rights;
+};
+
 struct slot {
     /* set when taken */
     struct tcp_pcb *pcb;
     struct client *client;
+    const struct scope *scope; /* that allows it */
     uint16_t index;
     uint16_t local_port, remote_port;
     uint8_t state, flags, linger;
@@ -58,7 +68,10 @@ struct slot {
 struct client {
     bool used, dropped;
     uint8_t number;
-    uint32_t badge, rights;
+    bool refusal_told;
+    uint32_t badge;
+    struct scope scopes[NET_SCOPES_MAX];
+    const struct scope *allowed_by; /* the LISTEN or CONNECT being handled */
     struct dma_area area;
     struct net_layout layout;
     uint32_t slot_count, accept_count, rx_size, tx_size;
@@ -74,6 +87,7 @@ struct client {
 struct listener {
     struct client *client; /* NULL: free */
     struct tcp_pcb *pcb;
+    const struct scope *scope;
     uint64_t cookie;
     uint16_t port;
     uint8_t announce; /* event code to post: LISTENING or LISTEN_FAILED; 0: none */
@@ -85,7 +99,8 @@ void slot_end(struct slot *slot, int32_t status); /* over for the client: CLOSED
 struct slot *slot_take(struct client *client, bool for_accept, uint16_t index); /* NULL: none free */
 void slot_free(struct slot *slot);
 void slot_post(struct slot *slot, uint16_t event);
-void slot_drop(struct slot *slot); /* resets; no event: the client is going */
+void slot_drop(struct slot *slot);   /* resets; no event: the client is going */
+void slot_revoke(struct slot *slot); /* resets: its scope was revoked */
 void slot_connect(struct client *client, const struct net_command *command);
 void slot_shut(struct client *client, const struct net_command *command);
 void slot_close(struct client *client, const struct net_command *command);
@@ -107,6 +122,7 @@ void slots_turn(void);              /* works off the dirty list */
 void listener_add(struct client *client, const struct net_command *command);
 void listener_remove(struct client *client, const struct net_command *command);
 void listeners_drop(struct client *client);
+void listeners_revoke(struct client *client, const struct scope *scope);
 void listeners_post(struct client *client);
 extern struct listener listeners[NET_LISTENERS_MAX];
 
@@ -114,11 +130,22 @@ extern struct listener listeners[NET_LISTENERS_MAX];
 void events_flush(struct client *client); /* pending events into the client's ring, as far as there is room */
 void client_post(struct client *client, const struct net_event *event); /* room was checked */
 
+/* ---- presented.c ---- */
+MUST_CHECK status_t scopes_init(handle_t own_channel);
+MUST_CHECK status_t scope_present(struct client *client, handle_t cap); /* owns cap when OK */
+/* The scope that allows this LISTEN or CONNECT, as far as the kernel says that it lives now; NULL: none does. */
+const struct scope *scope_for(const struct client *client, const struct net_command *command);
+bool scope_still_lives(const struct scope *scope);
+void scopes_check_soon(void); /* some capability of our channel was revoked */
+void scopes_turn(void);       /* ends what came through revoked ones, when that may have happened; else once a second */
+void scopes_drop(struct client *client);
+
 /* ---- clients.c ---- */
 extern struct client clients[NET_CLIENTS_MAX];
 void clients_init(handle_t signal, unsigned first_bit);
-MUST_CHECK status_t client_attach(uint32_t badge, uint32_t rights, const struct net_attach *request,
-                                  const handle_t caps[3], struct net_attached *reply, handle_t *bell);
+MUST_CHECK status_t client_attach(uint32_t badge, const struct net_attach *request, const handle_t caps[3],
+                                  struct net_attached *reply, handle_t *bell);
+struct client *client_numbered(uint32_t number, uint32_t badge); /* NULL: none, or another's */
 void client_drop(struct client *client);
 void clients_drop_badge(uint32_t badge);
 bool clients_commands(void);     /* handles what lies in the command rings; true: something did */

@@ -29,9 +29,11 @@ static struct listener *find_free(void)
 static err_t on_passive_open(u8_t id, struct tcp_pcb_listen *listening, struct tcp_pcb *pcb)
 {
     struct listener *listener = tcp_ext_arg_get((struct tcp_pcb *)listening, id);
-    struct slot *slot = listener && listener->client ? slot_take(listener->client, true, 0) : NULL;
+    bool allowed = listener && listener->client && scope_still_lives(listener->scope);
+    struct slot *slot = allowed ? slot_take(listener->client, true, 0) : NULL;
     if (!slot)
         return ERR_MEM;
+    slot->scope = listener->scope;
     slot->cookie = listener->cookie;
     slot_attach_pcb(slot, pcb);
     return ERR_OK;
@@ -76,7 +78,8 @@ void listener_add(struct client *client, const struct net_command *command)
         return;
     }
     bool taken = find(port);
-    *listener = (struct listener){.client = client, .port = port, .cookie = command->cookie};
+    *listener =
+        (struct listener){.client = client, .scope = client->allowed_by, .port = port, .cookie = command->cookie};
     listener->pcb = taken ? NULL : listen_on(port, client->slot_count);
     listener->announce = listener->pcb ? NET_EVENT_LISTENING : NET_EVENT_LISTEN_FAILED;
     listener->status = listener->pcb ? OK : taken ? ERR_EXISTS : ERR_NO_MEMORY;
@@ -108,6 +111,22 @@ void listeners_drop(struct client *client)
     for (unsigned i = 0; i < NET_LISTENERS_MAX; i++)
         if (listeners[i].client == client)
             close_listener(&listeners[i]);
+}
+
+/* The client hears of it like of a LISTEN that failed. */
+void listeners_revoke(struct client *client, const struct scope *scope)
+{
+    for (unsigned i = 0; i < NET_LISTENERS_MAX; i++) {
+        struct listener listener = listeners[i];
+        if (listener.client != client || listener.scope != scope)
+            continue;
+        close_listener(&listeners[i]);
+        listeners[i] = (struct listener){.client = client,
+                                         .port = listener.port,
+                                         .cookie = listener.cookie,
+                                         .announce = NET_EVENT_LISTEN_FAILED,
+                                         .status = ERR_NO_RIGHT};
+    }
 }
 
 void listeners_post(struct client *client)

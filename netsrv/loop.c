@@ -67,6 +67,7 @@ void loop_turn(void)
     port_update_time();
     handle_interrupts();
     bool traffic = interface_receive() != 0;
+    scopes_turn();
     bool commands = clients_commands();
     sys_check_timeouts();
     if (second_look_due())

@@ -93,6 +93,8 @@ int main(void)
     size_t unused;
     status_t status = start_channel();
     if (status == OK)
+        status = service_init(server.channel);
+    if (status == OK)
         status = start_device();
     if (status == ERR_NOT_FOUND || status == ERR_BAD_STATE || status == ERR_NOT_SUPPORTED)
         wait_without_device(status);
@@ -101,7 +103,6 @@ int main(void)
         return status;
     }
     loop_init(!boot_option(boot_line(), "nopoll", &unused));
-    service_init(server.channel);
     clients_init(signal, FIRST_CLIENT_BIT);
     start_stack();
     status = service_ready(server.channel);

@@ -19,9 +19,10 @@ enum { NET_OPS(X) };
 
 static handle_t own_channel;
 
-void service_init(handle_t channel)
+status_t service_init(handle_t channel)
 {
     own_channel = channel;
+    return scopes_init(channel);
 }
 
 /* ---- attaching ---- */
@@ -35,7 +36,7 @@ static status_t handle_NET_ATTACH(void *server, struct msg *request, struct msg 
     for (unsigned i = 0; i < 3; i++)
         caps[i] = ipc_take_cap(request, i);
     struct net_attached attached = {0};
-    status_t status = client_attach(request->head.badge, request->head.rights, &attach, caps, &attached, &bell);
+    status_t status = client_attach(request->head.badge, &attach, caps, &attached, &bell);
     if (status != OK)
         return status;
     memcpy(reply->payload, &attached, sizeof attached);
@@ -44,11 +45,28 @@ static status_t handle_NET_ATTACH(void *server, struct msg *request, struct msg 
     return OK;
 }
 
+static status_t handle_NET_PRESENT(void *server, struct msg *request, struct msg *reply)
+{
+    struct net_present about;
+    (void)server;
+    (void)reply;
+    memcpy(&about, request->payload, sizeof about);
+    struct client *client = client_numbered(about.client, request->head.badge);
+    status_t status = client ? scope_present(client, request->head.caps[0]) : ERR_NO_RIGHT;
+    if (status == OK)
+        (void)ipc_take_cap(request, 0);
+    return status;
+}
+
+/* A badge that is a scope's may be others' too, so it only says that some of them are gone. */
 void service_on_kernel_message(void *context, struct msg *m)
 {
     (void)context;
-    if (m->head.kind == MSG_CLOSED)
+    if (m->head.kind != MSG_CLOSED)
+        return;
+    if (m->head.badge < SCOPE_BADGE_MIN)
         clients_drop_badge(m->head.badge);
+    scopes_check_soon();
 }
 
 /* ---- status ---- */
@@ -257,6 +275,8 @@ static status_t handle_NET_RESOLVE(void *server, struct msg *request, struct msg
     ip_addr_t address;
     unsigned i = 0;
     (void)server;
+    if (request->head.badge != NET_SCOPE_ANY)
+        return ERR_NO_RIGHT;
     memcpy(&asked, request->payload, sizeof asked);
     asked.name[sizeof asked.name - 1] = 0;
     while (i < WAITING_MAX && waiting[i].used)

@@ -87,6 +87,19 @@ void slot_drop(struct slot *slot)
     slot->state = SLOT_FREE;
 }
 
+void slot_revoke(struct slot *slot)
+{
+    if (slot->state == SLOT_FREE || slot->state == SLOT_ENDED)
+        return;
+    slot_abort_pcb(slot);
+    if (slot->state == SLOT_HALF_OPEN) {
+        slot_free(slot); /* the client never knew */
+        return;
+    }
+    slot_end(slot, ERR_NO_RIGHT);
+    slot_touch(slot);
+}
+
 static void read_address(const uint8_t in[16], ip_addr_t *out)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
@@ -136,6 +149,7 @@ void slot_connect(struct client *client, const struct net_command *command)
         return;
     }
     slot->cookie = command->cookie;
+    slot->scope = client->allowed_by;
     err_t err = dial(slot, command);
     if (err != ERR_OK)
         slot_end(slot, err == ERR_RTE ? ERR_UNREACHABLE : ERR_NO_MEMORY);

@@ -17,8 +17,8 @@ struct console {
     struct authority_roots roots;
     struct login login;
     char version[32];
-    bool net_up, again; /* again: jarvis's queue was full, come back soon */
-    uint64_t listen_ns; /* when to try to listen again; DEADLINE_NEVER: listening */
+    bool net_up, listen_refused, again; /* again: jarvis's queue was full, come back soon */
+    uint64_t listen_ns;                 /* when to try to listen again; DEADLINE_NEVER: listening */
     uint32_t next_number;
     struct session sessions[SESSIONS_MAX];
     struct guest lobby[CONSOLE_SLOTS];

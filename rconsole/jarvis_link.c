@@ -53,6 +53,8 @@ static void place_free(struct place *place)
 {
     if (place->buffer)
         memory_unmap(HANDLE_NONE, (uint64_t)place->buffer, BUFFER_PAGES);
+    if (place->root != HANDLE_NONE)
+        cap_close(place->root);
     if (place->memory != HANDLE_NONE)
         cap_close(place->memory);
     *place = (struct place){0};
@@ -77,7 +79,7 @@ struct place *link_place(struct jarvis_link *link, uint32_t session)
             place = &link->places[i];
     if (!place)
         return NULL;
-    place->buffer = memory_map_new(BUFFER_PAGES, 0, &place->memory);
+    place->buffer = memory_map_shared(BUFFER_PAGES, &place->memory, &place->root);
     if (!place->buffer)
         return NULL;
     place->session = session;
@@ -118,8 +120,7 @@ static unsigned add_due(struct msg *msgs, const struct place *place, const struc
     if (!place->opened) {
         struct msg *m = add(&msgs[n++], JARVIS_OPEN, about, sizeof *about);
         m->head.cap_count = 1;
-        m->head.kind = MSG_CAP_COPY(0);
-        m->head.caps[0] = place->memory;
+        m->head.caps[0] = place->root;
     }
     if (!place->authority_sent) {
         struct msg *m = add(&msgs[n++], JARVIS_AUTHORITY, &role, sizeof role);
@@ -142,7 +143,10 @@ bool link_ask(struct jarvis_link *link, struct place *place, const struct jarvis
     if (sent < 0 && sent != ERR_WOULD_BLOCK && sent != ERR_PEER_DIED)
         log_warning("jarvis was not asked: %s", status_text((status_t)sent));
     for (result_t i = 0; i < sent; i++) {
-        place->opened |= msgs[i].head.op == JARVIS_OPEN;
+        if (msgs[i].head.op == JARVIS_OPEN) {
+            place->opened = true;
+            place->root = HANDLE_NONE;
+        }
         place->authority_sent |= msgs[i].head.op == JARVIS_AUTHORITY;
     }
     return sent == (result_t)n;

@@ -12,8 +12,8 @@
 enum { CONSOLE_BADGE_NETSRV = 1, CONSOLE_BADGE_JARVIS = 2 };
 
 struct place {
-    uint32_t session; /* 0: free */
-    handle_t memory;
+    uint32_t session;      /* 0: free */
+    handle_t memory, root; /* root: until it has gone to jarvis */
     struct jarvis_buffer *buffer;
     struct ring_view answer;
     bool opened, authority_sent, closing, close_sent, room_due;

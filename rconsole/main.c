@@ -74,13 +74,16 @@ static void on_listening(struct console *c, struct session *s, const struct net_
 {
     (void)s;
     c->listen_ns = DEADLINE_NEVER;
+    c->listen_refused = false;
     log_info("listening on port %u: the console", event->value);
 }
 
 static void on_listen_failed(struct console *c, struct session *s, const struct net_event *event)
 {
     (void)s;
-    log_error("cannot listen on port %u: %s", event->value, status_text(event->status));
+    if (!c->listen_refused)
+        log_error("cannot listen on port %u: %s", event->value, status_text(event->status));
+    c->listen_refused = true; /* tried again each second, told once */
     c->listen_ns = clock_now() + SECOND_NS;
 }
 
@@ -111,13 +114,15 @@ static void net_attach(struct console *c)
                                              .signal = c->signal,
                                              .bit = NET_BIT,
                                              .channel = c->server.channel,
-                                             .badge = CONSOLE_BADGE_NETSRV};
+                                             .badge = CONSOLE_BADGE_NETSRV,
+                                             .scopes = {NET_SCOPE_LISTEN(CONSOLE_PORT)}};
     status_t status;
     do {
         status = net_client_attach(&c->net, &config, clock_now() + 5 * SECOND_NS);
         if (status != OK && status != ERR_TIMED_OUT)
             log_warning("no network: %s", status_text(status));
     } while (status == ERR_TIMED_OUT || status == ERR_PEER_DIED);
+    c->listen_refused = false;
     c->net_up = status == OK;
     c->listen_ns = c->net_up ? DEADLINE_NEVER : clock_now() + SECOND_NS;
     if (c->net_up && net_client_listen(&c->net, CONSOLE_PORT, CONSOLE_PORT) != OK)

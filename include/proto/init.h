@@ -22,10 +22,11 @@ struct init_name {
 
 /* CONNECT: a capability for a service that the manifest lets the caller use; waits until that service is ready.
  * The reply carries it in caps[0]: SEND, the manifest's service rights, the caller's badge. When the service dies,
- * calls through it answer ERR_PEER_DIED: CONNECT again. ERR_NO_RIGHT: not in the manifest (or a session's capability);
+ * calls through it answer ERR_PEER_DIED: CONNECT again. ERR_NO_RIGHT: not in the manifest (nor that scope), or a session's capability;
  * ERR_NOT_FOUND: not started in this boot; ERR_UNREACHABLE: init gave that service up. */
 struct init_connect {
     char name[16];
+    uint32_t scope, reserved; /* 0, or the badge of a scope: then caps[0] has that badge and the scope's rights */
 };
 struct init_connected {
     uint32_t generation; /* how often that service was started */

@@ -33,7 +33,9 @@ struct jarvis_attach { /* caps[0]: a SEND capability of rconsole's channel. Ends
     uint32_t reserved[2];
 };
 enum session_role { ROLE_OBSERVER = 0, ROLE_OPERATOR = 1, ROLE_ADMIN = 2 };
-struct jarvis_open { /* caps[0]: the session's buffer (READ|WRITE) */
+/* OPEN: caps[0]: the session's buffer (READ|WRITE), the root of its derivation tree: nobody can take it away while jarvis
+ * works on it (lib/runtime.h, memory_map_shared). */
+struct jarvis_open {
     uint32_t session, role;
     uint8_t peer[16];
     uint32_t agent /* 0 text console, 1 agent port */, reserved;

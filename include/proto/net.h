@@ -10,7 +10,29 @@
  * receive window = free space of the rx ring, so what arrives always fits. netsrv keeps per connection only its TCP
  * state; whatever the client writes into the region is copied and clamped before use. When the client dies, its
  * connections are reset. When netsrv dies, the client finds its capability dead (ERR_PEER_DIED) and attaches anew with
- * a fresh region. */
+ * a fresh region.
+ *
+ * Who may what
+ *  - Attaching gives rings and no network. What a client may listen on and connect to is said by capabilities, scopes,
+ *    which init mints by the manifest (INIT_CONNECT with the scope's badge) and the client moves to netsrv (PRESENT):
+ *        listen     right SERVICE_LISTEN, badge NET_SCOPE_LISTEN(port): that TCP port and no other
+ *        connect    right SERVICE_CONNECT, badge NET_SCOPE_ANY: every address, and names
+ *                   right SERVICE_CONNECT, badge NET_NETWORK(a, b, c, d), rights NET_HOST_BITS(32 - prefix): that IPv4
+ *                   network (IPv6 takes ANY)
+ *  - Rights and badge are the kernel's, read by netsrv with cap_info: no field of a message decides anything, save which
+ *    of its own clients the caller means. What is refused is refused with ERR_NO_RIGHT.
+ *  - Attenuation is cap_mint's: whoever may mint drops SERVICE_ bits, or clears bits of NET_HOST_BITS, which always
+ *    makes the network smaller around the same address (a /8 has 24 = 16 + 8 of them: /16, /24 and /32 can be made).
+ *  - Revocation: netsrv asks the kernel at each use (LISTEN, a SYN that comes in, CONNECT) whether the capability still
+ *    lives, so from the revoke on nothing new begins. Listeners close (LISTEN_FAILED, ERR_NO_RIGHT) and connections
+ *    that came through it are reset (CLOSED or FAILED, ERR_NO_RIGHT) as soon as netsrv runs: the kernel tells it
+ *    (MSG_CLOSED), or, while others hold the same badge, within a second.
+ *  - netsrv knows nothing of this but the capabilities that it holds; they die with it, and clients that attach anew get
+ *    theirs from init again.
+ *
+ * The region is netsrv's to keep: the client moves the root of its derivation tree (cap_info: parent_id 0) and keeps a
+ * child for itself, so nobody can take the memory away while netsrv works on it. When netsrv lets go of it, or dies, the
+ * client's child is the root. */
 #pragma once
 #include <proto/protocol.h>
 
@@ -20,8 +42,17 @@
     X(NET_STATUS, 2, struct net_status_request, struct net_status, 0, SERVICE_READ)                 \
     X(NET_STATS, 3, struct net_stats_request, struct net_stats, 0, SERVICE_READ)                    \
     X(NET_CONNECTIONS, 4, struct net_connections, struct net_connection_list, 0, SERVICE_READ)      \
-    X(NET_RESOLVE, 5, struct net_resolve, struct net_resolved, 0, SERVICE_CONNECT)
+    X(NET_RESOLVE, 5, struct net_resolve, struct net_resolved, 0, SERVICE_CONNECT)                  \
+    X(NET_PRESENT, 6, struct net_present, struct empty, 1, SERVICE_ATTACH)
 /* clang-format on */
+
+/* ---- scopes: badges are class E addresses (240.0.0.0/4), which nobody can connect to, or an IPv4 network ---- */
+#define NET_SCOPE_LISTEN(port) (0xf1000000u | (uint16_t)(port))
+#define NET_SCOPE_ANY 0xf2000000u
+#define NET_NETWORK(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+#define NET_HOST_BITS_SHIFT 6
+#define NET_HOST_BITS(n) ((uint32_t)(n) << NET_HOST_BITS_SHIFT) /* n: 0..32, low bits of the address that are free */
+#define NET_SCOPES_MAX 8u                                       /* that one attached client may have presented */
 
 /* ---- the region: page-aligned, made by the client with memory_create, mapped by both ---- */
 #define NET_REGION_MAGIC 0x54454e54u
@@ -92,7 +123,7 @@ struct net_region {
     struct ring_control commands, events;
 };
 
-/* ATTACH: caps[0] the region (READ|WRITE|PIN), caps[1] a signal (RAISE) that rings the client, caps[2] a SEND capability
+/* ATTACH: caps[0] the region (READ|WRITE|PIN; ERR_REFUSED when it was derived from another capability), caps[1] a signal (RAISE) that rings the client, caps[2] a SEND capability
  * of the client's channel that netsrv only holds: the client gets MSG_CLOSED with its badge when netsrv dies or drops
  * the client. Reply caps[0]: a signal that rings netsrv. Accepting takes free slots from the client's region by itself
  * (no free slot: the SYN waits), never the last connect_slots: those are for CONNECT, so the two sides cannot take the
@@ -102,6 +133,12 @@ struct net_attach {
     uint32_t slot_count, rx_size, tx_size, connect_slots;
 };
 struct net_attached {
+    uint32_t client, reserved;
+};
+
+/* PRESENT: caps[0] a scope, for the client that ATTACH answered. ERR_NO_RIGHT: not the caller's client, or no scope of
+ * this netsrv; ERR_TABLE_FULL: NET_SCOPES_MAX are there. */
+struct net_present {
     uint32_t client, reserved;
 };
 
@@ -141,6 +178,7 @@ struct net_connection_list {
     struct net_connection connections[8];
 };
 
+/* RESOLVE goes through a capability with badge NET_SCOPE_ANY: a question to a name server leaves the machine. */
 struct net_resolve {
     char name[128];
 };

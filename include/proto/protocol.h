@@ -31,3 +31,7 @@ struct empty {
 #define SERVICE_ATTACH 0x0008u /* become a client with rings, or a driver */
 #define SERVICE_LISTEN 0x0010u
 #define SERVICE_CONNECT 0x0020u
+
+/* A badge says who the client is (init's numbers, below SCOPE_BADGE_MIN) or what a capability allows: a scope, like "TCP
+ * port 2323". init hands scopes out by the manifest; the service's own header says how its scopes are written. */
+#define SCOPE_BADGE_MIN 0x01000000u

@@ -30,6 +30,9 @@ static void start(void)
     if (interface_init((handle_t)service_connect("devmgr", 0), signal, IRQ_BIT, CONFIG_IRQ_BIT) != OK)
         abort();
     clients_init(signal, FIRST_CLIENT_BIT);
+    host_server_channel = (handle_t)host_channel_create(8, 1);
+    if (service_init(host_server_channel) != OK)
+        abort();
     heap_init(32 << 20, sizeof(struct tcp_pcb), NET_PCBS_MAX);
     port_update_time();
     lwip_init();
@@ -109,7 +112,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         start();
     started = true;
     struct net_client_config config = {
-        .slot_count = SLOTS, .connect_slots = 2, .rx_size = 2048, .tx_size = 2048, .signal = client_signal};
+        .slot_count = SLOTS,
+        .connect_slots = 2,
+        .rx_size = 2048,
+        .tx_size = 2048,
+        .signal = client_signal,
+        .scopes = {NET_SCOPE_LISTEN(1), NET_SCOPE_LISTEN(2), NET_SCOPE_LISTEN(3), NET_NETWORK(10, 0, 2, 0)}};
     if (net_client_attach(&client, &config, DEADLINE_NEVER) != OK ||
         net_region_layout(SLOTS, 2048, 2048, &layout) != OK)
         abort();

@@ -21,17 +21,25 @@ test_pci_SRCS          := tests/unit/test_pci.c $(addprefix devmgr/,pci_scan.c p
 test_quarantine_SRCS   := tests/unit/test_quarantine.c devmgr/quarantine.c devmgr/pci_scan.c devmgr/pci_caps.c
 
 # netsrv and its driver; net_host.h puts system calls for the host in front of their sources
-UNIT_TESTS += test_virtqueue test_checksum test_merge test_net_region test_netsrv
+UNIT_TESTS += test_virtqueue test_checksum test_merge test_net_region test_net_scope test_netsrv_bytes test_netsrv_connections test_netsrv_clients test_netsrv_scopes
 test_virtqueue_SRCS  := tests/unit/test_virtqueue.c drivers/virtio/virtqueue.c
 test_checksum_SRCS   := tests/unit/test_checksum.c netsrv/checksum.c
 test_merge_SRCS      := tests/unit/test_merge.c netsrv/merge.c netsrv/checksum.c
 test_net_region_SRCS := tests/unit/test_net_region.c netsrv/command.c netsrv/address_parse.c netbench/pattern.c lib/net_layout.c
-NETSRV_HOST_SRCS     := $(addprefix netsrv/,loop.c service.c clients.c slots.c tcp.c work.c listeners.c events.c command.c interface.c receive.c merge.c transmit.c dma.c \
+NETSRV_HOST_SRCS     := $(addprefix netsrv/,loop.c service.c clients.c slots.c tcp.c work.c listeners.c events.c scope.c presented.c command.c interface.c receive.c merge.c transmit.c dma.c \
                         heap.c checksum.c port.c address.c address_parse.c) lib/net_client.c lib/net_attach.c lib/net_layout.c lib/ring.c lib/ipc_dispatch.c \
                         tests/unit/net_host.c $(filter-out %/lwiperf.c %/sntp.c %/mdns.c %/mdns_domain.c %/mdns_out.c,$(lwip_SRCS))
 NETSRV_HOST_CFLAGS   := -Wno-tautological-constant-out-of-range-compare -include tests/unit/net_host.h -Inetsrv/lwip -isystem build/third_party/lwip/src/include
-test_netsrv_SRCS     := tests/unit/test_netsrv.c $(NETSRV_HOST_SRCS)
-test_netsrv_CFLAGS   := $(NETSRV_HOST_CFLAGS)
+NETSRV_TESTED_SRCS   := tests/unit/netsrv_fixture.c $(NETSRV_HOST_SRCS)
+test_net_scope_SRCS           := tests/unit/test_net_scope.c netsrv/scope.c init/manifest.c
+test_netsrv_bytes_SRCS        := tests/unit/test_netsrv_bytes.c $(NETSRV_TESTED_SRCS)
+test_netsrv_bytes_CFLAGS      := $(NETSRV_HOST_CFLAGS)
+test_netsrv_connections_SRCS  := tests/unit/test_netsrv_connections.c $(NETSRV_TESTED_SRCS)
+test_netsrv_connections_CFLAGS := $(NETSRV_HOST_CFLAGS)
+test_netsrv_clients_SRCS      := tests/unit/test_netsrv_clients.c $(NETSRV_TESTED_SRCS)
+test_netsrv_clients_CFLAGS    := $(NETSRV_HOST_CFLAGS)
+test_netsrv_scopes_SRCS       := tests/unit/test_netsrv_scopes.c $(NETSRV_TESTED_SRCS)
+test_netsrv_scopes_CFLAGS     := $(NETSRV_HOST_CFLAGS)
 
 # rconsole, jarvis
 UNIT_TESTS += test_console_line test_jarvis_parser test_jarvis_plan test_render test_cap_tree

@@ -13,31 +13,40 @@
 #include "drivers/nic.h"
 #include "netsrv/service.h"
 
-/* ---- handles ---- */
+/* ---- handles: one table for both sides, so a moved capability keeps its handle ---- */
 
 enum kind { FREE, MEMORY, SIGNAL, CHANNEL, OTHER };
 struct object {
     enum kind kind;
     unsigned references;
+    uint64_t id;
     int fd;
     size_t pages;
     uint8_t *device; /* the device's view; NULL: not pinned */
+    bool registers;  /* a device's, which the kernel does not pin */
     uint64_t bits;
 };
 #define HANDLES 4096
 static struct object *table[HANDLES];
-static uint64_t badges[HANDLES];
+static struct {
+    uint64_t id, parent, badge;
+    uint32_t rights;
+} caps[HANDLES];
+static uint64_t last_id;
 uint64_t host_now = 1000000000;
 unsigned host_loss_percent, host_tx_limit = 256, host_frames;
 bool host_device_failed;
 
-static handle_t install(struct object *object, uint64_t badge)
+static handle_t install(struct object *object, uint64_t parent, uint32_t rights, uint64_t badge)
 {
     for (handle_t i = 1; i < HANDLES; i++)
         if (!table[i]) {
             object->references++;
             table[i] = object;
-            badges[i] = badge;
+            caps[i].id = ++last_id;
+            caps[i].parent = parent;
+            caps[i].rights = rights;
+            caps[i].badge = badge;
             return i;
         }
     abort();
@@ -47,7 +56,8 @@ static handle_t create(enum kind kind)
 {
     struct object *object = calloc(1, sizeof *object);
     object->kind = kind;
-    return install(object, 0);
+    object->id = ++last_id;
+    return install(object, 0, RIGHTS_ALL, 0);
 }
 
 unsigned host_handles(void)
@@ -67,10 +77,49 @@ static struct object *get(handle_t handle, enum kind kind)
 
 result_t host_cap_mint(handle_t source, uint32_t rights, uint64_t badge)
 {
-    (void)rights;
     if (source >= HANDLES || !table[source])
         return ERR_BAD_HANDLE;
-    return install(table[source], badge);
+    if (!(caps[source].rights & RIGHT_MINT) || (table[source]->kind == CHANNEL && badge && caps[source].badge))
+        return ERR_NO_RIGHT;
+    if (table[source]->kind == CHANNEL)
+        rights &= ~RIGHT_CHANNEL_RECV;
+    return install(table[source], caps[source].id, rights & caps[source].rights, badge ? badge : caps[source].badge);
+}
+
+status_t host_cap_info(handle_t handle, struct cap_info *info)
+{
+    static const enum object_type types[] = {
+        [MEMORY] = OBJECT_MEMORY, [SIGNAL] = OBJECT_SIGNAL, [CHANNEL] = OBJECT_CHANNEL, [OTHER] = OBJECT_TASK};
+    if (handle >= HANDLES || !table[handle])
+        return ERR_BAD_HANDLE;
+    *info = (struct cap_info){.id = caps[handle].id,
+                              .parent_id = caps[handle].parent,
+                              .object_id = table[handle]->id,
+                              .badge = caps[handle].badge,
+                              .handle = handle,
+                              .rights = caps[handle].rights,
+                              .type = types[table[handle]->kind]};
+    return OK;
+}
+
+/* Children go to the parent, as in the kernel. */
+static void give_children(uint64_t from, uint64_t to)
+{
+    for (handle_t i = 1; i < HANDLES; i++)
+        if (table[i] && caps[i].parent == from)
+            caps[i].parent = to;
+}
+
+status_t host_cap_revoke(handle_t handle)
+{
+    if (handle >= HANDLES || !table[handle])
+        return ERR_BAD_HANDLE;
+    for (handle_t i = 1; i < HANDLES; i++)
+        if (table[i] && caps[i].parent == caps[handle].id) {
+            host_cap_close(i); /* its children are ours now */
+            i = 0;
+        }
+    return OK;
 }
 
 status_t host_cap_close(handle_t handle)
@@ -78,6 +127,7 @@ status_t host_cap_close(handle_t handle)
     if (handle >= HANDLES || !table[handle])
         return ERR_BAD_HANDLE;
     struct object *object = table[handle];
+    give_children(caps[handle].id, caps[handle].parent);
     table[handle] = NULL;
     if (--object->references)
         return OK;
@@ -102,6 +152,13 @@ result_t host_memory_create(size_t pages, uint32_t flags)
     return handle;
 }
 
+result_t host_device_memory_create(size_t pages)
+{
+    handle_t handle = (handle_t)host_memory_create(pages, 0);
+    table[handle]->registers = true;
+    return handle;
+}
+
 static uint8_t *map(uint64_t address, const struct object *object, size_t first, size_t pages)
 {
     int flags = MAP_SHARED | (address ? MAP_FIXED_NOREPLACE : 0);
@@ -113,6 +170,8 @@ result_t host_memory_map(handle_t task, handle_t memory, uint64_t address, size_
     (void)task;
     (void)prot;
     struct object *object = get(memory, MEMORY);
+    if ((caps[memory].rights & (RIGHT_MEMORY_READ | RIGHT_MEMORY_WRITE)) != (RIGHT_MEMORY_READ | RIGHT_MEMORY_WRITE))
+        return ERR_NO_RIGHT;
     if (first + pages > object->pages)
         return ERR_INVALID;
     uint8_t *at = map(address, object, first, pages);
@@ -131,6 +190,13 @@ void *memory_map_new(size_t pages, uint32_t flags, handle_t *memory)
     return (void *)host_memory_map(0, *memory, 0, 0, pages, 3);
 }
 
+void *memory_map_shared(size_t pages, handle_t *memory, handle_t *root)
+{
+    *root = (handle_t)host_memory_create(pages, 0);
+    *memory = (handle_t)host_cap_mint(*root, RIGHTS_ALL, 0);
+    return (void *)host_memory_map(0, *memory, 0, 0, pages, 3);
+}
+
 /* The device sees memory elsewhere, and pages in another order than the task: pairs are swapped. */
 static size_t device_page(const struct object *object, size_t page)
 {
@@ -141,6 +207,8 @@ status_t host_dma_pin(handle_t dma, handle_t memory, size_t first, size_t pages,
 {
     (void)dma;
     struct object *object = get(memory, MEMORY);
+    if (object->registers)
+        return ERR_INVALID;
     if (!object->device) {
         object->device = mmap(NULL, object->pages * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         for (size_t i = 0; i < object->pages; i++)
@@ -174,7 +242,7 @@ status_t host_signal_raise(handle_t signal, uint64_t bits)
 {
     if (signal >= HANDLES || !table[signal])
         return ERR_BAD_HANDLE;
-    get(signal, SIGNAL)->bits |= badges[signal] ? bits & badges[signal] : bits;
+    get(signal, SIGNAL)->bits |= caps[signal].badge ? bits & caps[signal].badge : bits;
     return OK;
 }
 uint64_t host_signals(handle_t signal)
@@ -237,13 +305,27 @@ const char *boot_line(void)
 #define DEVMGR 1u
 #define NETSRV 2u
 #define DEVMGR_CLAIM PROTO_OP(PROTO_DEVMGR, 2)
+#define NET_PRESENT_OP PROTO_OP(PROTO_NET, 6)
 uint32_t host_client_badge = 77;
+handle_t host_server_channel;
 
 result_t service_connect(const char *name, uint64_t deadline_ns)
 {
     (void)deadline_ns;
     (void)name;
     return create(OTHER);
+}
+
+/* init: every port may be listened on, and every address; a network is as wide as the test says. */
+uint32_t host_network_bits = 8;
+
+result_t service_scope(const char *name, uint32_t scope, uint64_t deadline_ns)
+{
+    (void)name;
+    (void)deadline_ns;
+    bool listen = scope >> 16 == NET_SCOPE_LISTEN(0) >> 16;
+    uint32_t rights = listen ? SERVICE_LISTEN : SERVICE_CONNECT | NET_HOST_BITS(host_network_bits);
+    return host_cap_mint(host_server_channel, RIGHT_CHANNEL_SEND | RIGHT_MINT | RIGHT_TRANSFER | rights, scope);
 }
 
 status_t ipc_reply(handle_t channel, struct msg *reply, uint32_t token)
@@ -283,6 +365,9 @@ status_t ipc_call_caps(handle_t channel, uint16_t op, const void *request, size_
     for (size_t i = 0; i < cap_count; i++)
         in.head.caps[i] = caps[i];
     (void)ipc_dispatch(service_ops, service_op_count, NULL, &in, &out);
+    for (size_t i = 0; i < cap_count; i++) /* what no handler took, as the loop does */
+        if (in.head.caps[i] && op == NET_PRESENT_OP)
+            host_cap_close(in.head.caps[i]);
     if (out.head.status == OK && reply_length)
         memcpy(reply, out.payload, reply_length);
     for (size_t i = 0; i < reply_cap_max; i++)

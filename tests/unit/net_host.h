@@ -8,6 +8,8 @@ result_t host_memory_map(handle_t task, handle_t memory, uint64_t address, size_
 status_t host_memory_unmap(handle_t task, uint64_t address, size_t pages);
 result_t host_cap_mint(handle_t source, uint32_t rights, uint64_t badge);
 status_t host_cap_close(handle_t handle);
+status_t host_cap_revoke(handle_t handle);
+status_t host_cap_info(handle_t handle, struct cap_info *info);
 status_t host_dma_pin(handle_t dma, handle_t memory, size_t first, size_t pages, uint64_t *addresses);
 status_t host_dma_unpin(handle_t dma, handle_t memory);
 result_t host_signal_create(void);
@@ -23,6 +25,8 @@ _Noreturn void host_task_exit(int64_t code);
 #define memory_unmap host_memory_unmap
 #define cap_mint host_cap_mint
 #define cap_close host_cap_close
+#define cap_revoke host_cap_revoke
+#define cap_info(handle, info) host_cap_info(handle, info) /* struct cap_info stays */
 #define dma_pin host_dma_pin
 #define dma_unpin host_dma_unpin
 #define signal_create host_signal_create
@@ -36,6 +40,10 @@ _Noreturn void host_task_exit(int64_t code);
 #define task_exit host_task_exit
 
 /* ---- for the tests ---- */
+result_t host_device_memory_create(size_t pages);
+extern handle_t host_server_channel;    /* netsrv's own */
+extern uint32_t host_network_bits;      /* of the networks that "init" gives out */
+extern uint32_t host_client_badge;      /* the kernel's stamp on messages to netsrv */
 extern uint64_t host_now;               /* ns; the clock */
 unsigned host_handles(void);            /* open now */
 uint64_t host_signals(handle_t signal); /* bits raised; cleared */

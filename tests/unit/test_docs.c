@@ -10,6 +10,7 @@
 #include <string.h>
 #include <abi/boot_options.h>
 #include <proto/devmgr.h>
+#include <proto/net.h>
 #include "init/manifest.h"
 
 #define PAGE "docs/architecture.md"
@@ -76,11 +77,26 @@ static void add_caps(const struct manifest_entry *e)
     }
 }
 
+static void add_scope(const struct manifest_scope *scope)
+{
+    uint32_t badge = scope->badge, bits = scope->rights >> NET_HOST_BITS_SHIFT & 0x3f;
+    if (scope->rights & SERVICE_LISTEN)
+        add(", listen %u", badge & 0xffff);
+    else if (badge == NET_SCOPE_ANY)
+        add(", connect any");
+    else
+        add(", connect %u.%u.%u.%u/%u", badge >> 24, badge >> 16 & 0xff, badge >> 8 & 0xff, badge & 0xff, 32 - bits);
+    if (scope->rights & RIGHT_MINT)
+        add(" (mint)");
+}
+
 static void add_links(const struct manifest_entry *e)
 {
     for (size_t i = 0; i < MANIFEST_LINKS_MAX && e->links[i].service; i++) {
         add("%s%s:", i ? "; " : "", e->links[i].service);
         ADD_RIGHTS(service_rights, e->links[i].rights);
+        for (size_t k = 0; k < MANIFEST_SCOPES_MAX && e->links[i].scopes[k].badge; k++)
+            add_scope(&e->links[i].scopes[k]);
     }
     if (!e->links[0].service)
         add("nobody");

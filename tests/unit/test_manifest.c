@@ -8,6 +8,7 @@
 #include <string.h>
 #include <abi/task.h>
 #include <proto/devmgr.h>
+#include <proto/net.h>
 #include "init/manifest_rules.h"
 
 static struct manifest_entry table[MANIFEST_MAX];
@@ -199,6 +200,38 @@ static void a_link_gives_service_rights_and_nothing_of_the_kernels(void **state)
     breaks("netbench", "rights");
 }
 
+static void what_is_listened_on_or_connected_to_is_said_by_scopes(void **state)
+{
+    static const struct manifest_scope bad[] = {
+        {1, SERVICE_LISTEN}, /* a client's number */
+        {NET_SCOPE_LISTEN(7), SERVICE_ATTACH},
+        {NET_SCOPE_LISTEN(7), SERVICE_LISTEN | SERVICE_CONNECT},
+        {NET_SCOPE_LISTEN(7), SERVICE_LISTEN | RIGHT_CHANNEL_RECV},
+        {NET_SCOPE_LISTEN(7), 0},
+    };
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        fresh(state);
+        row("netbench")->links[0].scopes[1] = bad[i];
+        breaks("netbench", "scopes");
+    }
+    fresh(state);
+    row("netbench")->links[0].rights |= SERVICE_LISTEN;
+    breaks("netbench", "scopes");
+    fresh(state);
+    row("rconsole")->links[0].rights |= SERVICE_CONNECT;
+    breaks("rconsole", "scopes");
+}
+
+static void a_scope_is_found_by_its_badge_and_no_other(void **state)
+{
+    (void)state;
+    const struct manifest_link *link = manifest_link(row("netbench"), "netsrv");
+    assert_int_equal(manifest_scope(link, NET_SCOPE_LISTEN(9)), SERVICE_LISTEN);
+    assert_int_equal(manifest_scope(link, NET_SCOPE_LISTEN(8)), 0);
+    assert_int_equal(manifest_scope(link, NET_SCOPE_ANY), 0);
+    assert_int_equal(manifest_scope(link, 0), 0);
+}
+
 static void what_the_boot_line_asks_for_is_wanted(void **state)
 {
     (void)state;
@@ -225,6 +258,8 @@ int main(void)
         cmocka_unit_test_setup(nobody_is_as_urgent_as_init, fresh),
         cmocka_unit_test_setup(jarvis_owns_nothing_and_only_rconsole_makes_sessions, fresh),
         cmocka_unit_test_setup(a_link_gives_service_rights_and_nothing_of_the_kernels, fresh),
+        cmocka_unit_test_setup(what_is_listened_on_or_connected_to_is_said_by_scopes, fresh),
+        cmocka_unit_test_setup(a_scope_is_found_by_its_badge_and_no_other, fresh),
         cmocka_unit_test_setup(what_the_boot_line_asks_for_is_wanted, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,21 +45,20 @@ static void layout_refuses(void **state)
     assert_int_equal(net_region_layout(0xffffffff, 2048, 2048, &l), ERR_INVALID);
 }
 
-static status_t check(uint16_t code, uint16_t slot, uint32_t value, uint32_t rights)
+static status_t check(uint16_t code, uint16_t slot, uint32_t value)
 {
     struct net_command c = {.code = code, .slot = slot, .value = value};
-    return command_check(&c, 8, rights);
+    return command_check(&c, 8);
 }
 
 static void codes(void **state)
 {
     (void)state;
-    const uint32_t all = SERVICE_LISTEN | SERVICE_CONNECT;
-    assert_int_equal(check(NET_COMMAND_NONE, 0, 1, all), ERR_INVALID);
+    assert_int_equal(check(NET_COMMAND_NONE, 0, 1), ERR_INVALID);
     for (unsigned code = NET_COMMAND_COUNT; code < 65536; code += 7)
-        assert_int_equal(check((uint16_t)code, 0, 1, all), ERR_INVALID);
+        assert_int_equal(check((uint16_t)code, 0, 1), ERR_INVALID);
     for (uint16_t code = NET_COMMAND_NONE + 1; code < NET_COMMAND_COUNT; code++)
-        assert_int_equal(check(code, 0, 1, all), OK);
+        assert_int_equal(check(code, 0, 1), OK);
 }
 
 static void slots_and_ports(void **state)
@@ -68,23 +67,22 @@ static void slots_and_ports(void **state)
     static const uint16_t with_slot[] = {NET_COMMAND_CONNECT, NET_COMMAND_SHUT, NET_COMMAND_CLOSE, NET_COMMAND_ABORT,
                                          NET_COMMAND_KICK};
     for (unsigned i = 0; i < 5; i++) {
-        assert_int_equal(check(with_slot[i], 7, 1, SERVICE_CONNECT), OK);
-        assert_int_equal(check(with_slot[i], 8, 1, SERVICE_CONNECT), ERR_INVALID);
-        assert_int_equal(check(with_slot[i], 0xffff, 1, SERVICE_CONNECT), ERR_INVALID);
+        assert_int_equal(check(with_slot[i], 7, 1), OK);
+        assert_int_equal(check(with_slot[i], 8, 1), ERR_INVALID);
+        assert_int_equal(check(with_slot[i], 0xffff, 1), ERR_INVALID);
     }
-    assert_int_equal(check(NET_COMMAND_LISTEN, 0xffff, 65535, SERVICE_LISTEN), OK); /* the slot is unused */
-    assert_int_equal(check(NET_COMMAND_LISTEN, 0, 0, SERVICE_LISTEN), ERR_INVALID);
-    assert_int_equal(check(NET_COMMAND_LISTEN, 0, 65536, SERVICE_LISTEN), ERR_INVALID);
-    assert_int_equal(check(NET_COMMAND_CONNECT, 0, 65536 + 80, SERVICE_CONNECT), ERR_INVALID);
+    assert_int_equal(check(NET_COMMAND_LISTEN, 0xffff, 65535), OK); /* the slot is unused */
+    assert_int_equal(check(NET_COMMAND_LISTEN, 0, 0), ERR_INVALID);
+    assert_int_equal(check(NET_COMMAND_LISTEN, 0, 65536), ERR_INVALID);
+    assert_int_equal(check(NET_COMMAND_CONNECT, 0, 65536 + 80), ERR_INVALID);
 }
 
-static void rights(void **state)
+static void what_reaches_the_network_needs_a_scope(void **state)
 {
     (void)state;
-    assert_int_equal(check(NET_COMMAND_LISTEN, 0, 80, SERVICE_CONNECT), ERR_NO_RIGHT);
-    assert_int_equal(check(NET_COMMAND_UNLISTEN, 0, 80, 0), ERR_NO_RIGHT);
-    assert_int_equal(check(NET_COMMAND_CONNECT, 0, 80, SERVICE_LISTEN), ERR_NO_RIGHT);
-    assert_int_equal(check(NET_COMMAND_CLOSE, 0, 80, 0), OK);
+    for (uint16_t code = NET_COMMAND_NONE + 1; code < NET_COMMAND_COUNT; code++)
+        assert_int_equal((command_rules[code].needs & COMMAND_SCOPE) != 0,
+                         code == NET_COMMAND_LISTEN || code == NET_COMMAND_CONNECT);
 }
 
 static status_t parse(const char *text, struct address_static *out)
@@ -153,7 +151,7 @@ int main(void)
         cmocka_unit_test(layout_refuses),
         cmocka_unit_test(codes),
         cmocka_unit_test(slots_and_ports),
-        cmocka_unit_test(rights),
+        cmocka_unit_test(what_reaches_the_network_needs_a_scope),
         cmocka_unit_test(boot_line_address),
         cmocka_unit_test(pattern_is_rfc864),
     };

@@ -3,7 +3,8 @@ import re
 import socket
 import threading
 
-from harness import ECHO, TOKEN, Boot, Machine, check, expect, test, wait_for
+from harness import CHARGEN, ECHO, TOKEN, Boot, Machine, check, expect, test, wait_for
+from test_caps import caps, revoke
 from test_faults import task_ids
 from test_leaks import figures
 
@@ -120,3 +121,33 @@ def netsrv_killed_again_and_again_gets_its_listeners_back_and_netbench_lives(mac
         check(task_ids(machine)["netsrv"] != netsrv, "netsrv was not restarted")
     check(task_ids(machine)["netbench"] == before["netbench"], "netbench died of it")
     expect(r"LISTEN", machine.ask("caps netsrv"), "the listen capabilities in the new netsrv")
+
+
+def answers(connection):
+    """A byte of echo; b"" when the guest resets or closes."""
+    try:
+        connection.send(b"x")
+        return connection.receive(5)
+    except OSError:
+        return b""
+
+
+@test(Boot(append=f"netbench token={TOKEN}"), fresh=True)
+def a_listen_capability_that_is_revoked_closes_its_port_and_no_other(machine):
+    before = task_ids(machine)
+    open_echo = machine.connect(ECHO)
+    check(answers(open_echo) == b"x", "the echo port does not work")
+    with machine.console() as session:
+        session.login()
+        scope = [c for c in caps(session, "netsrv") if c["badge"] == 0xf1000000 + ECHO]
+        check(len(scope) == 1 and "LISTEN" in scope[0]["rights"], f"one capability for port {ECHO}: {scope}")
+        revoke(session, scope[0]["id"])
+        check(not [c for c in caps(session, "netsrv") if c["badge"] == 0xf1000000 + ECHO], "it is still there")
+    check(answers(open_echo) == b"", "a connection that came through it goes on")
+    with machine.connect(ECHO) as again:
+        check(answers(again) == b"", "the port is still served")
+    with machine.connect(CHARGEN) as other:
+        check(len(other.read_exactly(200)) == 200, "another port of the same client went with it")
+    machine.wait_serial(rf"echo: port {ECHO}: the capability lacks the right", 20)
+    after = task_ids(machine)
+    check(after["netsrv"] == before["netsrv"] and after["netbench"] == before["netbench"], "somebody was restarted")

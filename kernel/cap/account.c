@@ -24,14 +24,18 @@ status_t account_create(struct account *parent, uint64_t limit_bytes, struct acc
     return OK;
 }
 
-/* A chain of parents may end together: a loop, not a recursion. */
+/* What it does not use goes back at once, and the rest as it is released: who keeps one thing of a dead task's keeps no
+ * more away. A chain of parents may end together: a loop, not a recursion. */
 void account_end(struct account *account)
 {
-    while (account->parent && !account->used_bytes && !account->held) {
+    while (account->parent && !account->held) {
         struct account *parent = account->parent;
-        parent->lent_bytes -= account->limit_bytes;
-        parent->used_bytes -= account->limit_bytes;
-        parent->used_bytes -= slab_take_back(account);
+        uint64_t spare = account->limit_bytes - account->used_bytes;
+        account->limit_bytes = account->used_bytes;
+        parent->lent_bytes -= spare;
+        parent->used_bytes -= spare;
+        if (!account->used_bytes)
+            parent->used_bytes -= slab_take_back(account);
         account = parent;
     }
 }

@@ -37,6 +37,6 @@ static inline MUST_CHECK status_t account_charge(struct account *account, uint64
 static inline void account_release(struct account *account, uint64_t bytes)
 {
     account->used_bytes -= bytes;
-    if (!account->used_bytes && !account->held)
+    if (!account->held)
         account_end(account);
 }

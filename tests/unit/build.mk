@@ -65,7 +65,7 @@ MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_kernel.c slab_host.c
                   irq/irq.c irq/ports.c irq/dma.c $(MACHINE_IOMMU) trace/trace.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
 MACHINE_FLAGS := -fno-pie -Dsched_yield=kernel_sched_yield # the sanitizers call the host's
 MACHINE_LIBS  := -no-pie -Wl,-T,tests/unit/host_machine.ld
-UNIT_TESTS += test_cap test_cap_model test_cap_shapes test_use_model test_channel test_task test_iommu test_memory_object test_trace test_runq
+UNIT_TESTS += test_cap test_cap_model test_cap_shapes test_use_model test_account test_channel test_task test_iommu test_memory_object test_trace test_runq
 test_cap_SRCS             := tests/unit/test_cap.c $(MACHINE_SRCS)
 test_cap_CFLAGS           := $(MACHINE_FLAGS)
 test_cap_LIBS             := $(MACHINE_LIBS)
@@ -78,6 +78,9 @@ test_cap_shapes_LIBS      := $(MACHINE_LIBS)
 test_use_model_SRCS       := tests/unit/test_use_model.c $(MACHINE_SRCS)
 test_use_model_CFLAGS     := $(MACHINE_FLAGS)
 test_use_model_LIBS       := $(MACHINE_LIBS)
+test_account_SRCS         := tests/unit/test_account.c $(MACHINE_SRCS)
+test_account_CFLAGS       := $(MACHINE_FLAGS)
+test_account_LIBS         := $(MACHINE_LIBS)
 test_channel_SRCS         := tests/unit/test_channel.c $(MACHINE_SRCS)
 test_channel_CFLAGS       := $(MACHINE_FLAGS)
 test_channel_LIBS         := $(MACHINE_LIBS)

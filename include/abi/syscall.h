@@ -1,5 +1,5 @@
 /* The system calls. Number in rax; arguments in rdi, rsi, rdx, r10, r8, r9; answers in rax and rdx.
- * rcx, r11, rdi, rsi, r8, r9, r10 are clobbered (zeroed). C stubs: lib/syscall.h, where each is described. */
+ * rcx and r11 are the CPU's (SYSCALL); rdi, rsi, r8, r9, r10 come back as 0. C stubs: lib/syscall.h, where each is described. */
 #pragma once
 
 /* X(number, name, arguments) — the handlers' table, the C stubs' numbers and the trace's names all come from here. */

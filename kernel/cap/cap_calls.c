@@ -45,6 +45,19 @@ struct syscall_result sys_cap_info(uint64_t handle, uint64_t user_info)
     return syscall_status(user_copy_out((void *)user_info, &info, sizeof info));
 }
 
+/* Also one that is away in a call and may come back. */
+static status_t cap_of_task(const struct task *task, handle_t handle, struct cap **found)
+{
+    for (unsigned i = 0; i < MSG_CAPS_MAX; i++) {
+        struct cap *cap = task->slot.caps[i];
+        if (!cap || cap->table != &task->table || cap->handle != handle)
+            continue;
+        *found = cap;
+        return OK;
+    }
+    return cap_check(&task->table, handle, OBJECT_NONE, 0, found);
+}
+
 /* Ends what another task holds, and everything derived from it: for who controls that task. */
 struct syscall_result sys_task_revoke(uint64_t task_handle, uint64_t handle)
 {
@@ -52,7 +65,7 @@ struct syscall_result sys_task_revoke(uint64_t task_handle, uint64_t handle)
     struct cap *cap;
     status_t status = task_controlled(task_handle, &target);
     if (!status)
-        status = cap_check(&target->table, (handle_t)handle, OBJECT_NONE, 0, &cap);
+        status = cap_of_task(target, (handle_t)handle, &cap);
     if (status)
         return syscall_status(status);
     uint32_t budget = REVOKE_BUDGET, removed = 0;

@@ -78,9 +78,9 @@ struct syscall_result sys_memory_map(uint64_t task_handle, uint64_t memory_handl
         return syscall_status(ERR_INVALID);
     struct mapping_request request = {address, (uint32_t)first_page, (uint32_t)pages, (uint32_t)protection};
     status = mapping_create(target, cap, &request);
-    if (status)
-        return (struct syscall_result){status, request.address}; /* ERR_RESTARTED: call again with that address */
-    return syscall_value(request.address);
+    if (status == ERR_RESTARTED)
+        return (struct syscall_result){status, request.address}; /* call again with that address */
+    return status ? syscall_status(status) : syscall_value(request.address);
 }
 
 /* A mapping as a whole: by its address and length. */

@@ -677,6 +677,22 @@ static void one_revoked_on_its_way_does_not_come_back(void **state)
     assert_null(cap_find(&a->table, (handle_t)child));
 }
 
+static void one_that_is_away_in_a_call_is_revoked_by_its_handle(void **state)
+{
+    (void)state;
+    handle_t memory = a_memory();
+    struct msg m = message(1, 8);
+    m.head.cap_count = 1;
+    m.head.caps[0] = memory;
+    assert_int_equal(SYS(a, channel_call, a_sender, P(&m), machine_now_ns + 1000), BLOCKED);
+    assert_int_equal(SYS(machine_root, task_revoke, machine_handle(a), memory), OK);
+    assert_int_equal(SYS(machine_root, task_revoke, machine_handle(a), memory), ERR_BAD_HANDLE);
+    machine_pass(2000);
+    assert_int_equal(machine_answer(a), ERR_TIMED_OUT);
+    assert_null(cap_find(&a->table, memory));
+    assert_int_equal(object_counts[OBJECT_MEMORY], 0);
+}
+
 static void nobody_calls_itself(void **state)
 {
     (void)state;
@@ -754,6 +770,7 @@ int main(void)
         TEST(a_call_that_times_out_gives_back_what_it_moved),
         TEST(a_call_whose_channel_closes_gives_back_what_it_moved),
         TEST(one_revoked_on_its_way_does_not_come_back),
+        TEST(one_that_is_away_in_a_call_is_revoked_by_its_handle),
         TEST(nobody_calls_itself),
         TEST(the_receive_right_is_granted_with_the_rights_asked_for),
         TEST(a_bound_signal_ends_with_a_revoke_and_not_with_a_close),

@@ -1,5 +1,6 @@
 /* kernel/ipc: queues, credit, calls and answers, capabilities in messages, ends. */
 #include "kernel/memory/slab.h"
+#include "kernel/trace/trace.h"
 #include "tests/unit/host_machine.h"
 
 #define SENDER (RIGHT_CHANNEL_SEND | RIGHT_MINT | RIGHT_TRANSFER)
@@ -693,6 +694,27 @@ static void one_that_is_away_in_a_call_is_revoked_by_its_handle(void **state)
     assert_int_equal(object_counts[OBJECT_MEMORY], 0);
 }
 
+static void the_trace_tells_from_whom_to_whom_a_capability_went(void **state)
+{
+    (void)state;
+    handle_t memory = a_memory();
+    uint32_t object = (uint32_t)machine_cap(a, memory)->object->id;
+    struct msg m = message(1, 8), in[2];
+    m.head.cap_count = 1;
+    m.head.caps[0] = memory;
+    assert_int_equal(SYS(a, channel_send, a_sender, P(&m), 1), 1);
+    assert_int_equal(SYS(server, channel_recv, channel, P(in), 1, DEADLINE_NOW), 1);
+    struct trace_record records[16];
+    size_t count = trace_last(records, 16), seen = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].event != TRACE_CapGrant || (uint32_t)records[i].payload[1] != object)
+            continue;
+        seen++;
+        assert_true(records[i].payload[0] == TRACE_WORD(task_id(a), task_id(server)));
+    }
+    assert_int_equal(seen, 1);
+}
+
 static void nobody_calls_itself(void **state)
 {
     (void)state;
@@ -771,6 +793,7 @@ int main(void)
         TEST(a_call_whose_channel_closes_gives_back_what_it_moved),
         TEST(one_revoked_on_its_way_does_not_come_back),
         TEST(one_that_is_away_in_a_call_is_revoked_by_its_handle),
+        TEST(the_trace_tells_from_whom_to_whom_a_capability_went),
         TEST(nobody_calls_itself),
         TEST(the_receive_right_is_granted_with_the_rights_asked_for),
         TEST(a_bound_signal_ends_with_a_revoke_and_not_with_a_close),

@@ -22,4 +22,4 @@ fuzz_dmar_SRCS := tests/fuzz/fuzz_dmar.c kernel/x86/acpi_dmar.c
 
 # the trace tool: streams that anybody sends
 FUZZERS += fuzz_ctf
-fuzz_ctf_SRCS = tests/fuzz/fuzz_ctf.c tests/unit/trace_synth.c tools/trustos-trace/model.c tools/trustos-trace/table.c $(trace_reader_SRCS)
+fuzz_ctf_SRCS = tests/fuzz/fuzz_ctf.c tests/unit/trace_synth.c tools/trustos-trace/model.c $(trace_reader_SRCS)

@@ -2,47 +2,15 @@
 #include <abi/syscall.h>
 #include <abi/task.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- tasks ---- */
 
-static struct task_name *slot_of(const struct names *names, uint32_t task)
-{
-    uint32_t i = task * 2654435761u & (names->capacity - 1);
-    while (names->tasks[i].task && names->tasks[i].task != task)
-        i = (i + 1) & (names->capacity - 1);
-    return &names->tasks[i];
-}
-
-static bool names_grow(struct names *names)
-{
-    struct names more = {.capacity = names->capacity ? names->capacity * 2 : 64, .count = names->count};
-    more.tasks = calloc(more.capacity, sizeof *more.tasks);
-    if (!more.tasks)
-        return false;
-    for (uint32_t i = 0; i < names->capacity; i++) {
-        if (names->tasks[i].task)
-            *slot_of(&more, names->tasks[i].task) = names->tasks[i];
-    }
-    free(names->tasks);
-    *names = more;
-    return true;
-}
-
-static void names_add(struct names *names, uint32_t task, const char *name)
-{
-    if (!task || !*name || (names->count * 2 >= names->capacity && !names_grow(names)))
-        return;
-    struct task_name *slot = slot_of(names, task);
-    names->count += !slot->task;
-    slot->task = task;
-    snprintf(slot->name, sizeof slot->name, "%s", name);
-}
+#define NAME_SIZE 17 /* two words of name and a NUL */
 
 void names_learn(struct names *names, const struct ctf_event *event)
 {
-    char name[17] = "";
+    char name[NAME_SIZE] = "";
     const struct ctf_record *payload = &event->layout->payload;
     if (strcmp(event->layout->name, "task_name"))
         return;
@@ -54,7 +22,10 @@ void names_learn(struct names *names, const struct ctf_event *event)
     memcpy(name + 8, &event->values[hi], 8);
     for (char *c = name; *c; c++)
         *c = *c <= ' ' || *c > '~' || *c == '"' || *c == '\\' || *c == '<' ? '?' : *c;
-    names_add(names, (uint32_t)event->values[task], name);
+    if (!name[0])
+        return;
+    names->tasks.entry_size = NAME_SIZE;
+    memcpy(table_get(&names->tasks, (uint32_t)event->values[task], 0, 0), name, NAME_SIZE);
 }
 
 void names_learn_all(struct names *names, struct trace *trace)
@@ -72,18 +43,16 @@ void names_learn_all(struct names *names, struct trace *trace)
 
 const char *names_task(const struct names *names, uint32_t task, char out[32])
 {
-    if (!task)
-        return "idle";
-    if (names->capacity && slot_of(names, task)->task)
-        return slot_of(names, task)->name;
+    const char *name = task ? table_find(&names->tasks, task, 0, 0) : "idle";
+    if (name)
+        return name;
     snprintf(out, 32, "task %u", task);
     return out;
 }
 
 void names_free(struct names *names)
 {
-    free(names->tasks);
-    *names = (struct names){0};
+    table_free(&names->tasks);
 }
 
 /* ---- the kernel's own ---- */

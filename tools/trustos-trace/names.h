@@ -1,14 +1,10 @@
 /* What numbers in a trace are called: tasks (from its task_name events), vectors, system calls, reasons to wait. */
 #pragma once
+#include "table.h"
 #include "trace.h"
 
-struct task_name {
-    uint32_t task;
-    char name[17]; /* 16 bytes and a NUL */
-};
 struct names {
-    struct task_name *tasks; /* open hashing; task 0 is the idle one and never in it */
-    uint32_t capacity, count;
+    struct table tasks; /* by task: its name, a string */
 };
 
 void names_learn(struct names *names, const struct ctf_event *event); /* from a task_name event; others are ignored */

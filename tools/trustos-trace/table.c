@@ -55,6 +55,12 @@ void *table_get(struct table *table, uint32_t a, uint32_t b, uint32_t c)
     return table->entries[*slot - 1];
 }
 
+void *table_find(const struct table *table, uint32_t a, uint32_t b, uint32_t c)
+{
+    uint32_t slot = table->count ? *slot_of(table, (struct table_key){a, b, c}) : 0;
+    return slot ? table->entries[slot - 1] : NULL;
+}
+
 void table_free(struct table *table)
 {
     for (uint32_t i = 0; i < table->count; i++)

@@ -16,6 +16,7 @@ struct table {
 };
 /* The entry of a key, made when there is none. Running out of memory ends the program. */
 void *table_get(struct table *table, uint32_t a, uint32_t b, uint32_t c);
+void *table_find(const struct table *table, uint32_t a, uint32_t b, uint32_t c); /* NULL when there is none */
 void table_free(struct table *table);
 
 /* Times in steps of less than 1 %: exact below 256 ns. */

@@ -30,7 +30,6 @@ struct section { /* an array in the making: they grow side by side */
 struct timeline {
     struct trace *trace;
     struct names names;
-    struct table tasks; /* those that are shown */
     struct section sections[SECTIONS];
     uint64_t begin_ns, end_ns, events;
     bool begun;
@@ -63,7 +62,6 @@ static uint64_t since(const struct timeline *t, uint64_t ns)
 static void on_run(void *context, const struct model_run *run) /* from, length, cpu, task */
 {
     struct timeline *t = context;
-    table_get(&t->tasks, run->task, 0, 0);
     fprintf(row(t, RUNS), "%" PRIu64 ",%" PRIu64 ",%u,%u", since(t, run->from_ns), run->to_ns - run->from_ns, run->cpu,
             run->task);
 }
@@ -72,8 +70,6 @@ static void on_call(void *context,
                     const struct model_call *call) /* from, until taken, until answered, caller, server, op, status */
 {
     struct timeline *t = context;
-    table_get(&t->tasks, call->caller, 0, 0);
-    table_get(&t->tasks, call->server, 0, 0);
     fprintf(row(t, CALLS), "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,%u,%u,%d", since(t, call->from_ns),
             call->taken_ns - call->from_ns, call->to_ns - call->from_ns, call->caller, call->server, call->op,
             call->status);
@@ -82,8 +78,6 @@ static void on_call(void *context,
 static void on_wait(void *context, const struct model_wait *wait) /* from, length, task, on, woken by */
 {
     struct timeline *t = context;
-    table_get(&t->tasks, wait->task, 0, 0);
-    table_get(&t->tasks, wait->by, 0, 0);
     fprintf(row(t, WAITS), "%" PRIu64 ",%" PRIu64 ",%u,%u,%u", since(t, wait->from_ns), wait->to_ns - wait->from_ns,
             wait->task, wait->on, wait->by);
 }
@@ -172,10 +166,9 @@ static void write_head(const struct timeline *t, FILE *out)
     for (uint32_t i = 0; i < t->trace->cpu_count; i++)
         fprintf(out, "%s%u", i ? "," : "", t->trace->cpus[i]);
     fputs("],\n\"tasks\":[", out);
-    for (uint32_t i = 0; i < t->tasks.count; i++) {
-        char text[32];
-        fprintf(out, "%s[%u,", i ? "," : "", t->tasks.keys[i].a);
-        output_string(out, names_task(&t->names, t->tasks.keys[i].a, text));
+    for (uint32_t i = 0; i < t->names.tasks.count; i++) {
+        fprintf(out, "%s[%u,", i ? "," : "", t->names.tasks.keys[i].a);
+        output_string(out, t->names.tasks.entries[i]);
         fputs("]", out);
     }
     fputs("],\n\"waitsFor\":[", out);
@@ -222,7 +215,7 @@ static int make(struct timeline *t, const struct options *options, FILE *out)
 int command_timeline(const struct options *options)
 {
     char why[256];
-    struct timeline t = {.tasks.entry_size = 1};
+    struct timeline t = {0};
     FILE *out = NULL;
     t.trace = options->output ? trace_open(options->target, why) : NULL;
     if (options->output && !t.trace)
@@ -238,7 +231,6 @@ int command_timeline(const struct options *options)
         free(t.sections[i].text);
     }
     names_free(&t.names);
-    table_free(&t.tasks);
     trace_close(t.trace);
     return status;
 }

@@ -21,7 +21,7 @@ function eventText(i) {
   const at = events.at[i], [name, fields, hex] = trace.kinds[trace.events[at + 2]];
   const values = fields.map((field, k) => {
     const value = trace.events[at + 3 + k];
-    const task = /(task|caller)$/.test(field) && typeof value === 'number' ? `(${taskName(value)})` : '';
+    const task = /(task|caller)$/.test(field) && (value === 0 || !!names.get(value)) ? `(${taskName(value)})` : '';
     return `${field}=${hex[k] === '1' ? '0x' + BigInt(value).toString(16) : value}${task}`;
   });
   return `${name} ${values.join(' ')}`;

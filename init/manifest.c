@@ -49,7 +49,7 @@ const struct manifest_entry manifest[] = {
         .quota_percent = 15,
         .stack_pages = 8,
         .init_rights = SERVICE_READ | SERVICE_ATTACH,
-        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | PASS_ON}},
+        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | RIGHT_TRACE_CONTROL | PASS_ON}},
         .links = {{.service = "netsrv", .rights = SERVICE_READ | SERVICE_ATTACH | PASS_ON, .scopes = {LISTEN(2323)}},
                   {.service = "jarvis", .rights = SERVICE_ATTACH | PASS_ON},
                   {.service = "devmgr", .rights = SERVICE_READ | PASS_ON}},

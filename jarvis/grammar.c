@@ -115,7 +115,7 @@ static const struct rule rules[] = {
     R(login, LOGIN) R(time_show, CLOCK) R(time_show, DATE) R(time_show, CLOCK, DATE) R(time_sync, SYNC)
     R(time_sync, SYNC, CLOCK) R(reboot, REBOOT) R(reboot, RESTART, MACHINE) R(reboot, REBOOT, MACHINE)
     R(poweroff, POWEROFF) R(poweroff, POWEROFF, MACHINE) R(poweroff, STOP, MACHINE)
-    R(crash, CRASH) R(crash, CRASHED, MACHINE) R(config_show, CONFIG) R(config_set, SET, CONFIG)
+    R(crash, CRASH) R(crash, CRASHED, MACHINE) R(crash_clear, DELETE, CRASH) R(config_show, CONFIG) R(config_set, SET, CONFIG)
 
     /* files and scripts */
     R(fs_list, FILE) R(fs_list, FOLDER) R(fs_list, LIST_FILES) R(fs_list, SHOW, FILE) R(fs_list, SHOW, FILE, PATH)
@@ -192,7 +192,7 @@ static const uint8_t also[INTENT_COUNT][ALSO_MAX] = {
     [INTENT_logout] = {C_CONNECTION}, [INTENT_login] = {C_QUOTED, C_NUMBER, C_ROLE, C_HOST_VALUE},
     [INTENT_time_show] = {C_MACHINE, C_CLOCK, C_DATE, C_DURATION}, [INTENT_time_sync] = {C_CLOCK, C_HOST_VALUE, C_MACHINE},
     [INTENT_reboot] = {C_MACHINE, C_ALL, C_SERVICE}, [INTENT_poweroff] = {C_MACHINE, C_ALL, C_SERVICE},
-    [INTENT_crash] = {C_LAST, C_DETAIL, C_KERNEL, C_MACHINE, C_LOG},
+    [INTENT_crash] = {C_LAST, C_DETAIL, C_KERNEL, C_MACHINE, C_LOG}, [INTENT_crash_clear] = {C_LAST, C_KERNEL, C_MACHINE},
     [INTENT_ping] = {C_ADDRESS_VALUE, C_HOST_VALUE, C_NUMBER, C_DURATION, C_MACHINE, C_GATEWAY, C_NETWORK, C_RUNNING},
     [INTENT_resolve] = {C_HOST_VALUE, C_NAME, C_ADDRESS, C_IP, C_DNS, C_HOSTNAME, C_MACHINE},
     [INTENT_open_port] = {C_PORT_ID, C_TCP, C_UDP, C_SERVICE_NAME, C_PORT_NAME},

@@ -78,6 +78,7 @@ enum slot_id {
     X(schedule, 0)                                              \
     X(unschedule, 0)                                            \
     X(crash, 0)                                                 \
+    X(crash_clear, 0)                                           \
     X(reboot, 0)                                                \
     X(poweroff, 0)                                              \
     X(help, S(topic))                                           \

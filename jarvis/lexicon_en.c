@@ -171,7 +171,7 @@ static const struct lexicon_row rows[] = {
     W(CLOSE, "cut") W(CLOSE, "disconnect") W(CLOSE, "drop the connection") W(READ, "read") W(READ, "cat") W(READ, "contents of")
     W(READ, "content of") W(WRITE, "write") W(WRITE, "put") W(APPEND, "append") W(COPY, "copy") W(COPY, "cp")
     W(COPY, "duplicate") W(MOVE, "move") W(MOVE, "mv") W(MOVE, "rename") W(DELETE, "delete") W(DELETE, "remove")
-    W(DELETE, "rm") W(DELETE, "erase") W(DELETE, "wipe") W(DELETE, "format the disk") W(FETCH, "fetch") W(FETCH, "download")
+    W(DELETE, "rm") W(DELETE, "erase") W(DELETE, "wipe") W(DELETE, "clear") W(DELETE, "forget") W(DELETE, "format the disk") W(FETCH, "fetch") W(FETCH, "download")
     W(FETCH, "wget") W(FETCH, "curl") W(SAVE, "save") W(SAVE, "store") W(FILTER, "filter") W(FILTER, "restrict")
     W(SUMMARISE, "summarise") W(SUMMARISE, "summarize") W(SUMMARISE, "watch") W(SUMMARISE, "monitor") W(GRANT, "grant")
     W(REVOKE, "revoke") W(REVOKE, "take away") W(REVOKE, "withdraw") W(SET, "set") W(SET, "change") W(SET, "configure")

@@ -162,7 +162,7 @@ static const struct lexicon_row rows[] = {
     W(READ, "contenu du") W(READ, "contenu de") W(WRITE, "ecris") W(WRITE, "ecrire") W(WRITE, "mets") W(APPEND, "ajoute")
     W(APPEND, "ajouter") W(COPY, "copie") W(COPY, "copier") W(MOVE, "deplace") W(MOVE, "deplacer") W(MOVE, "renomme")
     W(MOVE, "renommer") W(DELETE, "supprime") W(DELETE, "supprimer") W(DELETE, "efface") W(DELETE, "effacer")
-    W(DELETE, "enleve") W(FETCH, "telecharge") W(FETCH, "telecharger") W(FETCH, "recupere") W(SAVE, "sauvegarde")
+    W(DELETE, "enleve") W(DELETE, "oublie") W(FETCH, "telecharge") W(FETCH, "telecharger") W(FETCH, "recupere") W(SAVE, "sauvegarde")
     W(SAVE, "enregistrer") W(SAVE, "sauve") W(SAVE, "sauver") W(FILTER, "filtre") W(FILTER, "filtrer")
     W(SUMMARISE, "resumer") W(SUMMARISE, "surveille") W(SUMMARISE, "observe") W(GRANT, "accorde") W(GRANT, "accorder")
     W(TREE, "derive") W(TREE, "derivent") W(TREE, "derivees") W(TREE, "derivee") W(TREE, "descend") W(REVOKE, "reprends")

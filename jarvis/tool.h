@@ -78,6 +78,8 @@ status_t tool_cap_revoke(struct call *call);
 status_t tool_cap_revoke_ask(struct call *call);
 status_t tool_trace_dump(struct call *call);
 status_t tool_trace_stats(struct call *call);
+status_t tool_crash(struct call *call);
+status_t tool_crash_clear(struct call *call);
 status_t tool_log(struct call *call);
 status_t tool_help(struct call *call);
 status_t tool_whoami(struct call *call);

@@ -56,6 +56,10 @@ const struct tool tools[INTENT_COUNT] = {
          RIGHT_TRACE_OBSERVE, NO_SLOT, tool_trace_dump)
     TOOL(trace_stats, "counters of the kernel", "les compteurs du noyau", "trace stats", "trace stats", READS, TRACE,
          RIGHT_TRACE_OBSERVE, NO_SLOT, tool_trace_stats)
+    TOOL(crash, "what the last panic left", "ce que la dernière panique a laissé", "crash", "plantage", READS, TRACE,
+         RIGHT_TRACE_OBSERVE, NO_SLOT, tool_crash)
+    TOOL(crash_clear, "forget the crash record (operator)", "oublier le rapport de plantage (opérateur)", "crash clear",
+         "efface le rapport de plantage", CHANGES, TRACE, RIGHT_TRACE_CONTROL, NO_SLOT, tool_crash_clear)
     TOOL(log, "the system log", "le journal du système", "log 20", "journal 20", READS, TRACE, RIGHT_TRACE_OBSERVE, NO_SLOT,
          tool_log)
     TOOL(pools, "objects and buffers in use", "objets et tampons utilisés", "pools", "pools", READS, TRACE, RIGHT_TRACE_OBSERVE,
@@ -102,7 +106,6 @@ const struct tool tools[INTENT_COUNT] = {
     LATER(script_run, "run a script", "exécuter un script", CHANGES, NOTHING, 0)
     LATER(schedule, "do something at a time", "planifier", CHANGES, NOTHING, 0)
     LATER(unschedule, "cancel a schedule", "annuler un planning", CHANGES, NOTHING, 0)
-    LATER(crash, "the crash record", "le rapport de plantage", READS, NOTHING, 0)
     LATER(reboot, "restart the machine", "redémarrer la machine", DESTROYS, NOTHING, 0)
     LATER(poweroff, "switch the machine off", "éteindre la machine", DESTROYS, NOTHING, 0)
 };

@@ -8,6 +8,7 @@
 #include "kernel/trace/trace.h"
 #include "kernel/version.h"
 #include "kernel/x86/boot_info.h"
+#include "kernel/x86/crash_record.h"
 #include "kernel/x86/log.h"
 #include "kernel/x86/platform.h"
 #include "kernel/x86/user.h"
@@ -177,6 +178,23 @@ static struct syscall_result info_iommu_faults(struct sink *sink, uint64_t index
     return sink_result(sink, status);
 }
 
+static struct syscall_result info_crash(struct sink *sink, uint64_t index)
+{
+    const struct crash_head *head = crash_record();
+    if (!head)
+        return syscall_status(ERR_NOT_FOUND);
+    uint64_t left = index < head->bytes ? head->bytes - index : 0;
+    uint64_t bytes = sink->bytes < left ? sink->bytes : left;
+    status_t status = sink_put(sink, (const uint8_t *)head + (head->bytes - left), bytes);
+    return status ? syscall_status(status) : syscall_value(bytes);
+}
+
+static struct syscall_result info_crash_clear(struct sink *sink, uint64_t index)
+{
+    (void)sink, (void)index;
+    return syscall_status(crash_record_clear() ? OK : ERR_NOT_FOUND);
+}
+
 static const struct {
     struct syscall_result (*tell)(struct sink *sink, uint64_t index);
     enum object_type type;
@@ -186,11 +204,13 @@ static const struct {
     [INFO_TASKS] = {info_tasks, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_CAPS] = {info_caps, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_LOG] = {info_log, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
-    [INFO_BOOT_LINE] = {info_boot_line, OBJECT_TRACE, RIGHT_TRACE_CONTROL},
+    [INFO_BOOT_LINE] = {info_boot_line, OBJECT_ROOT, RIGHT_ROOT_TASK},
     [INFO_TRACE] = {info_trace, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_OBJECTS] = {info_objects, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_PLATFORM] = {info_platform, OBJECT_ROOT, RIGHT_ROOT_DEVICE},
     [INFO_IOMMU_FAULTS] = {info_iommu_faults, OBJECT_ROOT, RIGHT_ROOT_DEVICE},
+    [INFO_CRASH] = {info_crash, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_CRASH_CLEAR] = {info_crash_clear, OBJECT_TRACE, RIGHT_TRACE_CONTROL},
 };
 
 struct syscall_result sys_system_info(uint64_t handle, uint64_t kind, uint64_t index, uint64_t buffer, uint64_t bytes)

@@ -4,10 +4,9 @@
 #include "kernel/sched/sched.h"
 #include "kernel/trace/trace.h"
 #include "kernel/version.h"
-#include "kernel/x86/boot_info.h"
 #include "kernel/x86/log.h"
+#include "kernel/x86/panic.h"
 #include "kernel/x86/platform.h"
-#include <abi/boot_options.h>
 
 extern uint64_t boot_to_user_ns; /* info.c */
 
@@ -24,8 +23,7 @@ _Noreturn void kernel_main(uint32_t magic, uint64_t info_physical)
     trace_init_cpu(&cpus[0], trace_packets());
     klog(KLOG_INFO, "version %s, %lu MiB free, %u CPU", TRUSTOS_VERSION, frame_free_count() * PAGE_SIZE >> 20,
          cpu_count);
-    size_t length;
-    sched_panic_when_idle = boot_option(boot_info.boot_line, "panictest", &length) != NULL;
+    sched_panic_when_idle = panic_test_wanted();
     init_task_create();
     boot_to_user_ns = clock_ns();
     sched_dispatch();

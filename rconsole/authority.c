@@ -48,8 +48,9 @@ status_t authority_mint(struct authority *authority, const struct authority_root
                         uint32_t session, enum session_role role)
 {
     const uint32_t look = RIGHT_CHANNEL_SEND | SERVICE_READ;
+    const uint32_t look_at_trace = RIGHT_TRACE_OBSERVE | (role == ROLE_OBSERVER ? 0 : RIGHT_TRACE_CONTROL);
     authority_drop(authority);
-    authority->caps[0] = mint(roots->trace, RIGHT_TRACE_OBSERVE, session);
+    authority->caps[0] = mint(roots->trace, look_at_trace, session);
     authority->caps[1] = mint_init(roots->init, session, role);
     authority->caps[2] = mint(roots->devmgr, look, 0);
     authority->caps[3] = mint(netsrv, look, 0);

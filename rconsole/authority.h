@@ -1,7 +1,7 @@
 /* What a session may do: four capabilities (trace, init, devmgr, netsrv) minted for it from rconsole's own, with the
  * session's number as badge where the parent has none, handed to jarvis with each session and revoked at its end.
  *
- * observer: OBSERVE, READ, READ, READ      operator: OBSERVE, READ|ADMIN, READ, READ
+ * observer: OBSERVE, READ, READ, READ      operator: OBSERVE|CONTROL, READ|ADMIN, READ, READ
  *
  * Rules: netsrv's capability is always derived from the one that net_client attached with: netsrv counts a client gone when
  * the last capability of that family is. A service that is away is replaced by a capability without any right. */

@@ -7,7 +7,8 @@
 /* clang-format off */
 #define BOOT_OPTIONS(X)                                                                             \
     X("log", 1, "kernel", "what goes to the serial port: error, warning, info (default) or debug")  \
-    X("panictest", 0, "kernel", "panic on purpose once init runs, to see the dump")                 \
+    X("panic", 1, "kernel", "after a panic: reboot (after 5 s, default), halt or off")              \
+    X("panictest", 0, "kernel", "panic on purpose once init runs; =once: unless a crash record is there; =twice: once, and in the panic again") \
     X("token", 1, "rconsole", "the operator's token (without it one is made and printed)")          \
     X("netbench", 0, "init", "start echo 7, discard 9, chargen 19; netsrv adds iperf 5001")         \
     X("ip", 1, "netsrv", "static address/prefix,gateway[,dns=address] instead of DHCP")             \

@@ -1,5 +1,5 @@
 /* system_info(trace, kind, index, buffer, bytes) with RIGHT_TRACE_OBSERVE: returns how many records were written
- * (bytes for INFO_LOG, INFO_BOOT_LINE). */
+ * (bytes for INFO_LOG, INFO_BOOT_LINE, INFO_CRASH). */
 #pragma once
 #include <abi/object.h>
 #include <abi/task.h>
@@ -9,11 +9,13 @@ enum info_kind {
     INFO_TASKS = 1,        /* struct task_info, tasks with id >= index in rising order */
     INFO_CAPS = 2,         /* struct cap_info; index = task id << 32 | first handle index */
     INFO_LOG = 3,          /* log text from byte position index on (position of the first byte kept if that is older) */
-    INFO_BOOT_LINE = 4,    /* the boot line's text; it may hold the operator's token, so it takes RIGHT_TRACE_CONTROL */
+    INFO_BOOT_LINE = 4,    /* the boot line's text; it may hold the operator's token: takes root, RIGHT_ROOT_TASK */
     INFO_TRACE = 5,        /* struct trace_record: the last (bytes / record size) events of all CPUs, oldest first */
     INFO_OBJECTS = 6,      /* one struct object_counts: for leak checks */
     INFO_PLATFORM = 7,     /* one struct platform_info (abi/device.h); takes the root capability instead of trace */
     INFO_IOMMU_FAULTS = 8, /* struct iommu_fault (abi/device.h); takes the root capability instead of trace */
+    INFO_CRASH = 9,        /* the crash record (abi/crash.h) from its byte `index` on; ERR_NOT_FOUND: there is none */
+    INFO_CRASH_CLEAR = 10, /* forgets it, writes nothing, 0; ERR_NOT_FOUND: none. It takes RIGHT_TRACE_CONTROL */
 };
 
 #define SYSTEM_VERSION_MAX 32

@@ -7,8 +7,10 @@
 #include "kernel/x86/boot_info.h"
 #include "kernel/x86/clock.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/crash_record.h"
 #include "kernel/x86/log.h"
 #include "kernel/x86/paging.h"
+#include "kernel/x86/panic.h"
 #include "kernel/x86/platform.h"
 
 static const struct {
@@ -54,6 +56,8 @@ void platform_init(uint32_t magic, uint64_t info_physical)
     log_level_from(boot_info.boot_line);
     klog(KLOG_INFO, "TRustOs, started by %s", boot_info.loader);
     boot_line_check(boot_info.boot_line);
+    crash_record_init(); /* before anybody takes memory */
+    panic_init(boot_info.boot_line);
     say_cpu();
     say_memory();
     acpi_init();   /* through the early map, while it is there */
@@ -65,6 +69,7 @@ void platform_init(uint32_t magic, uint64_t info_physical)
     ioapic_init();
     random_init();
     clock_init();
+    crash_record_say();
     iommu_init(&acpi.dmar, cpu_this()->apic_id, apic_is_x2apic());
     platform.iommu_present = iommu_on();
 }

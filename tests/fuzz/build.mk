@@ -20,6 +20,10 @@ fuzz_jarvis_parser_SRCS := tests/fuzz/fuzz_jarvis_parser.c $(addprefix jarvis/,p
 FUZZERS += fuzz_dmar
 fuzz_dmar_SRCS := tests/fuzz/fuzz_dmar.c kernel/x86/acpi_dmar.c
 
+# kernel: what lies where a panic may have left its record
+FUZZERS += fuzz_crash_record
+fuzz_crash_record_SRCS := tests/fuzz/fuzz_crash_record.c kernel/x86/crash_record.c
+
 # the trace tool: streams that anybody sends
 FUZZERS += fuzz_ctf
 fuzz_ctf_SRCS = tests/fuzz/fuzz_ctf.c tests/unit/trace_synth.c tools/trustos-trace/model.c $(trace_reader_SRCS)

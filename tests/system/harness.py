@@ -56,6 +56,7 @@ class Boot:
     icount: bool = False
     kernel: str = ""  # another kernel and initrd than ours: the rival's
     initrd: str = ""
+    iso: str = ""  # another ISO than build/trustos.iso
     forwards: tuple = (CONSOLE, AGENT, TRACE, ECHO, DISCARD, CHARGEN, IPERF)
     extra: tuple = ()
 
@@ -89,8 +90,9 @@ def boot_arguments(boot, folder):
         initrd = boot.initrd or str(BUILD / "services-test.tar")
         need(kernel, initrd)
         return ["-nodefaults", "-vga", "none", "-kernel", kernel, "-initrd", initrd, "-append", boot.append]
-    need(BUILD / "trustos.iso")
-    line = ["-cdrom", str(BUILD / "trustos.iso"), "-boot", "d"]
+    iso = boot.iso or str(BUILD / "trustos.iso")
+    need(iso)
+    line = ["-cdrom", iso, "-boot", "d"]
     if boot.how == "uefi":
         shutil.copy(firmware("OVMF_VARS_4M.fd", "OVMF_VARS.fd"), f"{folder}/vars.fd")
         code = firmware("OVMF_CODE_4M.fd", "OVMF_CODE.fd")

@@ -76,7 +76,7 @@ def two_nics_are_listed_and_the_virtio_one_is_used():
 
 @test()
 def a_panic_prints_the_last_32_events_registers_and_a_backtrace():
-    with Machine(Boot(append="panictest")) as machine:
+    with Machine(Boot(append="panictest panic=halt")) as machine:
         machine.wait_serial(r"^=== SYSTEM HALTED ===$")
         check_panic(machine.serial())
         time.sleep(2)

@@ -1,10 +1,11 @@
 # kernel: platform and memory
-UNIT_TESTS += test_buddy test_slab test_boot_info test_acpi test_klog
+UNIT_TESTS += test_buddy test_slab test_boot_info test_acpi test_klog test_crash_record
 test_buddy_SRCS     := tests/unit/test_buddy.c kernel/memory/buddy.c tests/unit/host_kernel.c
 test_slab_SRCS      := tests/unit/test_slab.c kernel/memory/slab.c kernel/cap/account.c tests/unit/slab_host.c tests/unit/host_kernel.c
 test_boot_info_SRCS := tests/unit/test_boot_info.c tests/unit/host_log.c kernel/x86/format.c \
                        $(addprefix kernel/x86/,boot_info.c boot_multiboot2.c boot_pvh.c)
 test_acpi_SRCS      := tests/unit/test_acpi.c kernel/x86/acpi.c kernel/x86/acpi_dmar.c tests/unit/host_log.c
+test_crash_record_SRCS := tests/unit/test_crash_record.c tests/unit/host_log.c kernel/x86/format.c kernel/x86/crash_record.c kernel/x86/boot_info.c
 test_klog_SRCS      := tests/unit/test_klog.c kernel/x86/format.c kernel/x86/log.c
 
 # lib, init, devmgr

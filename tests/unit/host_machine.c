@@ -9,6 +9,7 @@
 #include "kernel/memory/memory.h"
 #include "kernel/syscall.h"
 #include "kernel/trace/trace.h"
+#include "kernel/x86/crash_record.h"
 #include "kernel/x86/boot_info.h"
 #include "kernel/x86/log.h"
 #include "kernel/x86/paging_private.h"
@@ -208,6 +209,14 @@ void cpu_power_off(void)
 void cpu_reboot(void)
 {
     abort();
+}
+const struct crash_head *crash_record(void)
+{
+    return NULL;
+}
+bool crash_record_clear(void)
+{
+    return false;
 }
 bool memory_is_ram(uint64_t physical, uint64_t bytes)
 {

@@ -1,5 +1,6 @@
 #include "jarvis_world.h"
 #include "jarvis/operations.h"
+#include <abi/crash.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ struct dialogue fake_dialogue;
 const struct authority fake_observer = {{FAKE_TRACE, FAKE_INIT, FAKE_DEVMGR, FAKE_NETSRV},
                                         {RIGHT_TRACE_OBSERVE, LOOK, LOOK, LOOK}};
 const struct authority fake_operator = {{FAKE_TRACE, FAKE_INIT, FAKE_DEVMGR, FAKE_NETSRV},
-                                        {RIGHT_TRACE_OBSERVE, LOOK | SERVICE_ADMIN, LOOK, LOOK}};
+                                        {RIGHT_TRACE_OBSERVE | RIGHT_TRACE_CONTROL, LOOK | SERVICE_ADMIN, LOOK, LOOK}};
 
 void fake_reset(void)
 {
@@ -173,11 +174,34 @@ static result_t info_objects(uint64_t index, void *buffer, size_t bytes)
     return give(buffer, bytes, &counts, sizeof counts, 1);
 }
 
+static result_t info_crash(uint64_t index, void *buffer, size_t bytes)
+{
+    static const char text[] = "=== KERNEL PANIC: a test ===\n=== SYSTEM HALTED ===\n";
+    struct {
+        struct crash_head head;
+        char text[sizeof text - 1];
+    } record = {
+        .head = {.text_bytes = sizeof text - 1, .uptime_ns = 3000000000ul, .kernel = "9.8", .why = "a \x1btest"}};
+    (void)index;
+    memcpy(record.text, text, sizeof record.text);
+    return fake.crash ? give(buffer, bytes, &record, 1, sizeof record) : ERR_NOT_FOUND;
+}
+
+static result_t info_crash_clear(uint64_t index, void *buffer, size_t bytes)
+{
+    (void)index, (void)buffer, (void)bytes;
+    status_t status = fake.crash ? OK : ERR_NOT_FOUND;
+    fake.crash = false;
+    return status;
+}
+
 result_t world_info(handle_t trace, uint32_t kind, uint64_t index, void *buffer, size_t bytes)
 {
     static result_t (*const kinds[])(uint64_t index, void *buffer, size_t bytes) = {
-        [INFO_SYSTEM] = info_system, [INFO_TASKS] = info_tasks, [INFO_CAPS] = info_caps,
-        [INFO_LOG] = info_log,       [INFO_TRACE] = info_trace, [INFO_OBJECTS] = info_objects};
+        [INFO_SYSTEM] = info_system, [INFO_TASKS] = info_tasks,
+        [INFO_CAPS] = info_caps,     [INFO_LOG] = info_log,
+        [INFO_TRACE] = info_trace,   [INFO_OBJECTS] = info_objects,
+        [INFO_CRASH] = info_crash,   [INFO_CRASH_CLEAR] = info_crash_clear};
     if (trace != FAKE_TRACE)
         return ERR_BAD_HANDLE;
     return fake.trace_status != OK ? fake.trace_status : kinds[kind](index, buffer, bytes);

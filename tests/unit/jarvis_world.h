@@ -11,6 +11,7 @@ struct fake_world {
     uint64_t revoked;       /* this capability and its descendants are gone */
     char last_name[16];
     handle_t last_cap; /* that the last call went through */
+    bool crash;        /* a crash record is there */
     uint64_t now;
     const char *log;
 };

@@ -61,6 +61,27 @@ static void every_reading_tool_answers_an_observer(void **state)
     has("uptime", "2 min 0 s");
 }
 
+static void the_crash_record_is_shown_and_only_an_operator_clears_it(void **state)
+{
+    (void)state;
+    has("crash", "There is no crash record");
+    has("crash --json", "{\"crash\":{\"found\":false}}");
+    fake.crash = true;
+    has("crash", "The last run ended in a panic: a ?test\nTRustOs 9.8 had been up for 3.0 s");
+    has("crash", "\n=== KERNEL PANIC: a test ===\n=== SYSTEM HALTED ===\n");
+    has("montre le rapport de plantage", "a fini en panique");
+    has("crash --json", "\"text\":[\"=== KERNEL PANIC: a test ===\",\"=== SYSTEM HALTED ===\"]}}");
+    has("crash clear", "CONTROL");
+    assert_true(fake.crash);
+    const char *answer = fake_ask("crash clear", &fake_operator, ROLE_OPERATOR);
+    assert_non_null(strstr(answer, "The crash record is gone."));
+    assert_false(fake.crash);
+    answer = fake_ask("efface le rapport de plantage", &fake_operator, ROLE_OPERATOR);
+    assert_non_null(strstr(answer, "Il n'y a pas de rapport"));
+    fake.trace_status = ERR_NO_RIGHT;
+    has("why did the machine crash?", "lacks the right");
+}
+
 static void answers_are_in_the_language_of_the_question(void **state)
 {
     (void)state;
@@ -329,11 +350,12 @@ static const char *json_skip(const char *t)
 static void every_tool_gives_one_json_document(void **state)
 {
     (void)state;
-    static const char *const lines[] = {
-        "status",       "memory",      "tasks",          "task 4",   "top",       "services",    "devices",
-        "network",      "connections", "caps netsrv",    "caps",     "caps tree", "caps tree 6", "caps tree 99",
-        "trace dump 3", "trace stats", "pools",          "log",      "whoami",    "help memory", "help",
-        "time",         "task 99",     "restart netsrv", "sandwich", "restart"};
+    static const char *const lines[] = {"status",      "memory",    "tasks",       "task 4",       "top",
+                                        "services",    "devices",   "network",     "connections",  "caps netsrv",
+                                        "caps",        "caps tree", "caps tree 6", "caps tree 99", "trace dump 3",
+                                        "trace stats", "pools",     "log",         "whoami",       "help memory",
+                                        "help",        "time",      "crash",       "task 99",      "restart netsrv",
+                                        "sandwich",    "restart"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         char line[64];
         snprintf(line, sizeof line, "%s --json", lines[i]);
@@ -440,6 +462,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_reading_tool_answers_an_observer, setup),
+        cmocka_unit_test_setup(the_crash_record_is_shown_and_only_an_operator_clears_it, setup),
         cmocka_unit_test_setup(answers_are_in_the_language_of_the_question, setup),
         cmocka_unit_test_setup(an_observer_can_change_nothing, setup),
         cmocka_unit_test_setup(an_operator_can_and_nothing_is_guessed, setup),

@@ -225,7 +225,8 @@ ATTACK(trace_rights_are_apart)
     EXPECT_IS(log_write(trace, LOG_ERROR, "forged", 6), ERR_NO_RIGHT);
     EXPECT_IS(trace_emit(trace, 1, 1), ERR_NO_RIGHT);
     EXPECT_IS(trace_control(trace, 0), ERR_NO_RIGHT);
-    EXPECT_IS(system_info(trace, INFO_BOOT_LINE, 0, buffer, PAGE_SIZE), ERR_NO_RIGHT); /* the operator's token */
+    EXPECT_IS(system_info(trace, INFO_BOOT_LINE, 0, buffer, PAGE_SIZE), ERR_WRONG_TYPE); /* the operator's token */
+    EXPECT_IS(system_info(trace, INFO_CRASH_CLEAR, 0, buffer, PAGE_SIZE), ERR_NO_RIGHT);
     EXPECT_IS(system_info(trace, INFO_PLATFORM, 0, buffer, PAGE_SIZE), ERR_WRONG_TYPE);
     for (uint64_t kind = 16; kind < 1ull << 40; kind *= 5)
         EXPECT_IS(syscall6(SYS_system_info, trace, kind, 0, (uint64_t)buffer, PAGE_SIZE, 0).value, ERR_INVALID);

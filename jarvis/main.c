@@ -9,9 +9,12 @@
 enum { JARVIS_OPS(X) };
 #undef X
 
+static uint32_t owner_badge; /* of who attached last, and owns the sessions: rconsole */
+
 static status_t handle_JARVIS_ATTACH(void *server, struct msg *request, struct msg *reply)
 {
     (void)reply;
+    owner_badge = request->head.badge;
     sessions_attach(server, ipc_take_cap(request, 0));
     return OK;
 }
@@ -68,7 +71,7 @@ static const struct ipc_op ops[] = {JARVIS_OPS(X)};
 
 static void on_kernel_message(void *context, struct msg *m)
 {
-    if (m->head.kind == MSG_CLOSED) /* rconsole is the only one who holds a capability to us */
+    if (m->head.kind == MSG_CLOSED && m->head.badge == owner_badge)
         sessions_end_all(context);
 }
 

@@ -15,6 +15,7 @@
 #include "netsrv/transmit.h"
 
 #define DEVMGR_TIMEOUT_NS 2000000000ull
+#define RESETS_MAX 8u
 
 #define X(NAME, number, request, reply, caps, rights) IPC_OP_ENUM(PROTO_DEVMGR, NAME, number)
 enum { DEVMGR_OPS(X) };
@@ -27,6 +28,8 @@ static struct {
     struct nic_resources resources;
     struct netif netif;
     struct interface_counters counters;
+    uint64_t received_at_reset;
+    unsigned resets; /* one after another, with no frame received in between */
 } self;
 
 /* ---- packets: receive.c and transmit.c ---- */
@@ -161,6 +164,13 @@ void interface_start(void)
 /* A device that failed lost all that it had: the buffers are ours again. */
 static void restart(void)
 {
+    if (self.counters.rx_packets != self.received_at_reset)
+        self.resets = 0;
+    self.received_at_reset = self.counters.rx_packets;
+    if (++self.resets > RESETS_MAX) {
+        log_error("%s failed %u times without receiving a frame: given up", self.nic.ops->name, RESETS_MAX);
+        task_exit(ERR_IO); /* init backs off */
+    }
     log_error("%s failed: resetting it", self.nic.ops->name);
     self.nic.ops->close(&self.nic);
     receive_reset();

@@ -1,6 +1,7 @@
 /* System calls for netsrv and net_client on the host: compiled with -include in front of their sources, so that the
  * stubs of lib/syscall.h are replaced. Memory objects are memfds, so both sides and the "device" map the same bytes. */
 #pragma once
+#include <setjmp.h>
 #include <lib/syscall.h>
 
 result_t host_memory_create(size_t pages, uint32_t flags);
@@ -50,4 +51,5 @@ uint64_t host_signals(handle_t signal); /* bits raised; cleared */
 /* Which of the wire's frames get lost, in per cent; how many the queue to the device holds. */
 extern unsigned host_loss_percent, host_tx_limit;
 extern unsigned host_frames;
+extern jmp_buf *host_exit;      /* where task_exit() goes; NULL: the test fails */
 extern bool host_device_failed; /* the device asks for a reset, until it is closed */

@@ -159,11 +159,36 @@ static void device_failure_is_survived(void **state)
     assert_int_equal(app.closed, 1);
 }
 
+/* Resetting it again and again would fill the log and help nobody. */
+static void a_device_that_fails_after_each_reset_is_given_up(void **state)
+{
+    jmp_buf gone;
+    volatile unsigned resets = 0;
+    (void)state;
+    host_exit = &gone;
+    if (!setjmp(gone)) {
+        for (; resets < 100; resets++) {
+            host_device_failed = true;
+            loop_signals(NULL, 1u << CONFIG_IRQ_BIT);
+            host_now += 10 * MS;
+            loop_turn();
+        }
+    }
+    host_exit = NULL;
+    host_device_failed = false;
+    assert_int_equal(resets, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(accepts_and_echoes),   T(window_is_the_ring),          T(bulk_out_is_whole),
-        T(bulk_out_with_losses), T(bulk_out_with_a_short_queue), T(device_failure_is_survived),
+        T(accepts_and_echoes),
+        T(window_is_the_ring),
+        T(bulk_out_is_whole),
+        T(bulk_out_with_losses),
+        T(bulk_out_with_a_short_queue),
+        T(device_failure_is_survived),
+        T(a_device_that_fails_after_each_reset_is_given_up),
     };
     srand(1);
     return cmocka_run_group_tests(tests, fixture_start, NULL);

@@ -180,3 +180,18 @@ def a_panic_in_the_panic_halts_when_told():
         time.sleep(7)
         check(machine.serial().rstrip().endswith("=== SYSTEM HALTED ==="), "something comes after the end")
         check(machine.process.poll() is None, "it did not stay halted")
+
+
+@test()
+def an_exception_in_the_kernel_is_told_with_its_registers_and_kept():
+    with Machine(Boot(extra=RESETS)) as machine:
+        machine.wait_console()
+        wait_for(lambda: "HLT=1" in machine.monitor("info registers"), 60, "the kernel's idle loop", 0.01)
+        machine.monitor("nmi")
+        wait_boots(machine, 2)
+        serial = dump_in(machine.serial(), "the serial port")
+        expect(r"^=== KERNEL PANIC: exception 2 in the kernel, address 0x", serial)
+        expect(r"^vector 2 error 0x0$", serial)
+        rip = expect(r"^rip ([0-9a-f]{16}) cs 0008", serial)[1]
+        expect(rf"^  #0 0x{rip} \w+\+0x", serial, "the backtrace")
+        check(dump_in(machine.ask("crash"), "`crash`") == serial, "`crash` differs from the serial port")

@@ -212,15 +212,18 @@ tools: $(HOST_TOOLS:%=build/%) ## the host's tools: build/trustos-trace (docs/tr
 
 # ---- Tests and benchmarks, on the host and in QEMU -----------------------------------------------------------------------------
 
-# Host objects are $(OBJ)/unit/<test>/<source>.o; a fuzzer's are clang's, whatever CC is
-unit_objects = $(patsubst %,$(OBJ)/unit/$1/%.o,$($1_SRCS))
+# Host objects are $(OBJ)/unit/<test>/<source>.o, or <home> for tests that share objects and flags by <test>_HOME; a fuzzer's
+# are clang's, whatever CC is
+home         = $(or $($1_HOME),$1)
+unit_objects = $(patsubst %,$(OBJ)/unit/$(call home,$1)/%.o,$($1_SRCS))
 fuzz_objects = $(patsubst %,build/obj-clang-fuzz/$1/%.o,$($1_SRCS))
-UNIT_OBJECTS := $(foreach t,$(UNIT_TESTS),$(call unit_objects,$t))
+UNIT_HOMES   := $(sort $(foreach t,$(UNIT_TESTS),$($t_HOME)))
+UNIT_OBJECTS := $(sort $(foreach t,$(UNIT_TESTS),$(call unit_objects,$t)))
 FUZZ_OBJECTS := $(foreach t,$(FUZZERS),$(call fuzz_objects,$t))
 unit.c = $(strip $(CC) $(HOST_FLAGS) $(SANITIZE) $($(call unit,$1)_CFLAGS)) -MD -MP -c $2 -o $3
 fuzz.c = $(strip clang $(HOST_FLAGS) $(SANITIZE) -fsanitize=fuzzer $($(call unit,$1)_CFLAGS)) -MD -MP -c $2 -o $3
 
-$(UNIT_TESTS:%=$(OBJ)/unit/%.flags): $(OBJ)/unit/%.flags: FORCE
+$(patsubst %,$(OBJ)/unit/%.flags,$(UNIT_TESTS) $(UNIT_HOMES)): $(OBJ)/unit/%.flags: FORCE
 	$(call write,$(call unit.c,$*) $($*_SRCS) $($*_LIBS))
 $(FUZZERS:%=build/obj-clang-fuzz/%.flags): build/obj-clang-fuzz/%.flags: FORCE
 	$(call write,$(call fuzz.c,$*) $($*_SRCS) $($*_LIBS))

@@ -8,7 +8,7 @@ fuzz_pci_SRCS          := tests/fuzz/fuzz_pci.c $(addprefix devmgr/,pci_scan.c p
 # netsrv: what a client may write into its region
 FUZZERS += fuzz_net_command
 fuzz_net_command_SRCS   = tests/fuzz/fuzz_net_command.c $(NETSRV_HOST_SRCS)
-fuzz_net_command_CFLAGS = $(NETSRV_HOST_CFLAGS)
+fuzz_net_command_CFLAGS = $(netsrv_host_CFLAGS)
 
 # rconsole, jarvis
 FUZZERS += fuzz_console_line fuzz_jarvis_parser

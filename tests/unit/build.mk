@@ -30,17 +30,17 @@ test_net_region_SRCS := tests/unit/test_net_region.c netsrv/command.c netsrv/add
 NETSRV_HOST_SRCS     := $(addprefix netsrv/,loop.c service.c clients.c slots.c tcp.c work.c listeners.c events.c scope.c presented.c command.c interface.c receive.c merge.c transmit.c dma.c \
                         heap.c checksum.c port.c address.c address_parse.c) lib/net_client.c lib/net_attach.c lib/net_layout.c lib/ring.c lib/ipc_dispatch.c \
                         tests/unit/net_host.c $(filter-out %/lwiperf.c %/sntp.c %/mdns.c %/mdns_domain.c %/mdns_out.c,$(lwip_SRCS))
-NETSRV_HOST_CFLAGS   := -Wno-tautological-constant-out-of-range-compare -include tests/unit/net_host.h -Inetsrv/lwip -isystem build/third_party/lwip/src/include
+netsrv_host_CFLAGS   := -Wno-tautological-constant-out-of-range-compare -include tests/unit/net_host.h -Inetsrv/lwip -isystem build/third_party/lwip/src/include
 NETSRV_TESTED_SRCS   := tests/unit/netsrv_fixture.c $(NETSRV_HOST_SRCS)
 test_net_scope_SRCS           := tests/unit/test_net_scope.c netsrv/scope.c init/manifest.c
 test_netsrv_bytes_SRCS        := tests/unit/test_netsrv_bytes.c $(NETSRV_TESTED_SRCS)
-test_netsrv_bytes_CFLAGS      := $(NETSRV_HOST_CFLAGS)
+test_netsrv_bytes_HOME      := netsrv_host
 test_netsrv_connections_SRCS  := tests/unit/test_netsrv_connections.c $(NETSRV_TESTED_SRCS)
-test_netsrv_connections_CFLAGS := $(NETSRV_HOST_CFLAGS)
+test_netsrv_connections_HOME := netsrv_host
 test_netsrv_clients_SRCS      := tests/unit/test_netsrv_clients.c $(NETSRV_TESTED_SRCS)
-test_netsrv_clients_CFLAGS    := $(NETSRV_HOST_CFLAGS)
+test_netsrv_clients_HOME    := netsrv_host
 test_netsrv_scopes_SRCS       := tests/unit/test_netsrv_scopes.c $(NETSRV_TESTED_SRCS)
-test_netsrv_scopes_CFLAGS     := $(NETSRV_HOST_CFLAGS)
+test_netsrv_scopes_HOME     := netsrv_host
 
 # rconsole, jarvis
 UNIT_TESTS += test_console_line test_jarvis_parser test_jarvis_plan test_render test_cap_tree
@@ -52,6 +52,10 @@ test_jarvis_plan_SRCS   := tests/unit/test_jarvis_plan.c tests/unit/jarvis_world
                            $(filter-out jarvis/main.c jarvis/session.c jarvis/world.c $(jarvis_parser_SRCS),$(jarvis_SRCS))
 test_cap_tree_SRCS      := tests/unit/test_cap_tree.c init/revoke_way.c $(addprefix jarvis/,cap_tree.c cap_text.c render.c units.c \
                            answer.c json_writer.c values.c)
+test_jarvis_parser_HOME := jarvis_host
+test_jarvis_plan_HOME   := jarvis_host
+test_cap_tree_HOME      := jarvis_host
+test_render_HOME        := jarvis_host
 test_render_SRCS        := tests/unit/test_render.c $(addprefix jarvis/,render.c units.c answer.c json_writer.c values.c)
 
 # docs: the tables of architecture.md
@@ -64,38 +68,38 @@ MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_kernel.c slab_host.c
                 $(addprefix kernel/,cap/account.c cap/cap.c cap/cap_table.c cap/cap_calls.c cap/object.c cap/object_types.c ipc/channel.c ipc/ipc.c ipc/ipc_fast.c \
                   ipc/transfer.c sched/sched.c sched/task.c sched/task_calls.c memory/memory_object.c memory/memory_calls.c memory/slab.c \
                   irq/irq.c irq/ports.c irq/dma.c $(MACHINE_IOMMU) trace/trace.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
-MACHINE_FLAGS := -fno-pie -Dsched_yield=kernel_sched_yield # the sanitizers call the host's
+machine_CFLAGS := -fno-pie -Dsched_yield=kernel_sched_yield # the sanitizers call the host's; one set of objects for all
 MACHINE_LIBS  := -no-pie -Wl,-T,tests/unit/host_machine.ld
 UNIT_TESTS += test_cap test_cap_model test_cap_shapes test_use_model test_account test_channel test_task test_iommu test_memory_object test_trace test_runq
 test_cap_SRCS             := tests/unit/test_cap.c $(MACHINE_SRCS)
-test_cap_CFLAGS           := $(MACHINE_FLAGS)
+test_cap_HOME           := machine
 test_cap_LIBS             := $(MACHINE_LIBS)
 test_cap_model_SRCS       := tests/unit/test_cap_model.c $(MACHINE_SRCS)
-test_cap_model_CFLAGS     := $(MACHINE_FLAGS)
+test_cap_model_HOME     := machine
 test_cap_model_LIBS       := $(MACHINE_LIBS)
 test_cap_shapes_SRCS      := tests/unit/test_cap_shapes.c $(MACHINE_SRCS)
-test_cap_shapes_CFLAGS    := $(MACHINE_FLAGS)
+test_cap_shapes_HOME    := machine
 test_cap_shapes_LIBS      := $(MACHINE_LIBS)
 test_use_model_SRCS       := tests/unit/test_use_model.c $(MACHINE_SRCS)
-test_use_model_CFLAGS     := $(MACHINE_FLAGS)
+test_use_model_HOME     := machine
 test_use_model_LIBS       := $(MACHINE_LIBS)
 test_account_SRCS         := tests/unit/test_account.c $(MACHINE_SRCS)
-test_account_CFLAGS       := $(MACHINE_FLAGS)
+test_account_HOME       := machine
 test_account_LIBS         := $(MACHINE_LIBS)
 test_channel_SRCS         := tests/unit/test_channel.c $(MACHINE_SRCS)
-test_channel_CFLAGS       := $(MACHINE_FLAGS)
+test_channel_HOME       := machine
 test_channel_LIBS         := $(MACHINE_LIBS)
 test_task_SRCS            := tests/unit/test_task.c $(MACHINE_SRCS)
-test_task_CFLAGS          := $(MACHINE_FLAGS)
+test_task_HOME          := machine
 test_task_LIBS            := $(MACHINE_LIBS)
 test_iommu_SRCS           := tests/unit/test_iommu.c $(MACHINE_SRCS)
-test_iommu_CFLAGS         := $(MACHINE_FLAGS)
+test_iommu_HOME         := machine
 test_iommu_LIBS           := $(MACHINE_LIBS)
 test_memory_object_SRCS   := tests/unit/test_memory_object.c $(MACHINE_SRCS)
-test_memory_object_CFLAGS := $(MACHINE_FLAGS)
+test_memory_object_HOME := machine
 test_memory_object_LIBS   := $(MACHINE_LIBS)
 test_trace_SRCS           := tests/unit/test_trace.c $(MACHINE_SRCS)
-test_trace_CFLAGS         := $(MACHINE_FLAGS)
+test_trace_HOME         := machine
 test_trace_LIBS           := $(MACHINE_LIBS)
 test_runq_SRCS            := tests/unit/test_runq.c
 
@@ -104,6 +108,8 @@ HOST_TOOLS += trace-synth
 trace-synth_SRCS := $(addprefix tests/unit/,trace_synth_main.c trace_synth.c) lib/trace_metadata.c
 UNIT_TESTS += test_trace_metadata test_trace_reader
 test_trace_metadata_SRCS = tests/unit/test_trace_metadata.c $(trace_reader_SRCS)
+test_trace_metadata_HOME = trace_host
+test_trace_reader_HOME   = trace_host
 test_trace_reader_SRCS   = tests/unit/test_trace_reader.c tests/unit/trace_synth.c tools/trustos-trace/recording.c $(trace_reader_SRCS)
 
 # the fuzzer of system calls

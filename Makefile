@@ -34,7 +34,7 @@ TEST_SERVICES :=
 HOST_TOOLS    :=
 UNIT_TESTS    :=
 FUZZERS       :=
-include third_party/build.mk $(filter-out third_party/build.mk,$(wildcard */build.mk drivers/*/build.mk tools/*/build.mk tests/*/build.mk tests/*/*/build.mk))
+include third_party/build.mk $(filter-out third_party/build.mk,$(wildcard */build.mk drivers/*/build.mk rconsole/*/build.mk tools/*/build.mk tests/*/build.mk tests/*/*/build.mk))
 
 LIBRARIES := $(filter-out musl,$(THIRD_PARTY))
 PROGRAMS  := $(sort $(SERVICES) $(TEST_SERVICES))

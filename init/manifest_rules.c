@@ -24,6 +24,7 @@ struct cap_rule {
 static const struct cap_rule cap_rules[] = {
     {"trace", NULL, RIGHT_TRACE_EMIT, false},
     {"trace", "rconsole", TRACE_ALL, false},
+    {"trace", "tracer", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE, false},
     {"power", "rconsole", RIGHT_POWER_USE | PASS_ON, false},
     {"root", "devmgr", RIGHT_ROOT_DEVICE, false},
     {"trace", NULL, TRACE_ALL, true},

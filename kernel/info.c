@@ -263,7 +263,6 @@ struct syscall_result sys_trace_emit(uint64_t trace, uint64_t event, uint64_t va
 
 struct syscall_result sys_trace_read(uint64_t trace, uint64_t cpu, uint64_t sequence, uint64_t buffer, uint64_t bytes)
 {
-    static uint8_t packet[TRACE_PACKET_SIZE]; /* the kernel lock guards it */
     status_t status = trace_check(trace, RIGHT_TRACE_OBSERVE);
     if (!status && cpu >= cpu_count)
         status = ERR_INVALID;
@@ -271,20 +270,24 @@ struct syscall_result sys_trace_read(uint64_t trace, uint64_t cpu, uint64_t sequ
         status = ERR_TOO_LONG;
     if (status)
         return syscall_status(status);
-    result_t result = trace_copy_packet((uint32_t)cpu, sequence, packet);
-    if (result > 0 && user_copy_out((void *)buffer, packet, (size_t)result))
-        result = ERR_FAULT;
-    return (struct syscall_result){result, 0};
+    struct trace_copy copy = {.put = user_copy_out, .to = (uint8_t *)buffer};
+    result_t result = trace_copy_packet((uint32_t)cpu, sequence, &copy);
+    return (struct syscall_result){result, copy.second};
 }
 
-struct syscall_result sys_trace_control(uint64_t trace, uint64_t mask)
+struct syscall_result sys_trace_control(uint64_t trace, uint64_t value, uint64_t op)
 {
-    status_t status = trace_check(trace, RIGHT_TRACE_CONTROL);
+    status_t status = trace_check(trace, op == TRACE_CONTROL_ANNOUNCE ? RIGHT_TRACE_OBSERVE : RIGHT_TRACE_CONTROL);
+    if (!status && op > TRACE_CONTROL_ANNOUNCE)
+        status = ERR_INVALID;
     if (status)
         return syscall_status(status);
     uint32_t old = trace_mask;
-    trace_mask = (uint32_t)mask & TRACE_CLASS_ALL;
-    return syscall_value(old);
+    if (op == TRACE_CONTROL_ANNOUNCE)
+        trace_announce();
+    else
+        trace_mask = (uint32_t)value & TRACE_CLASS_ALL;
+    return syscall_value(op == TRACE_CONTROL_ANNOUNCE ? OK : old);
 }
 
 struct syscall_result sys_power_control(uint64_t power, uint64_t action)

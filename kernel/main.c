@@ -10,10 +10,11 @@
 
 extern uint64_t boot_to_user_ns; /* info.c */
 
-/* 256 KiB of flight recorder on a machine that has room; 64 KiB where memory is scarce. */
+/* 1 MiB of flight recorder on a machine that has room; 64 KiB where memory is scarce. */
 static uint32_t trace_packets(void)
 {
-    return frame_free_count() > 16384 ? 64 : 16;
+    uint64_t frames = frame_free_count();
+    return frames > 32768 ? 256 : frames > 16384 ? 64 : 16;
 }
 
 _Noreturn void kernel_main(uint32_t magic, uint64_t info_physical)

@@ -9,6 +9,7 @@
 #include <abi/object.h>
 #include <abi/syscall.h>
 #include <abi/task.h>
+#include <abi/trace_events.h>
 
 struct syscall_result {
     int64_t value;
@@ -298,16 +299,30 @@ static inline status_t trace_emit(handle_t trace, uint32_t event, uint64_t value
 {
     return (status_t)syscall3(SYS_trace_emit, trace, event, value).value;
 }
-/* Copies packet `sequence` of a CPU (see abi/trace_events.h). Returns bytes, or ERR_NOT_FOUND (overwritten) or
- * ERR_WOULD_BLOCK (not begun). */
+/* Copies packet `sequence` of a CPU (see abi/trace_events.h); the buffer has room for TRACE_PACKET_SIZE bytes, of which the
+ * packet's content is written. Its header's events_discarded is the number of events that this CPU recorded before it.
+ *   value TRACE_PACKET_SIZE    the packet is closed; second: the number of the event after its last
+ *   value below that           the one that is being written, closed as it stands, so many bytes; second likewise
+ *   ERR_NOT_FOUND              overwritten; second: the oldest packet that is there
+ *   ERR_WOULD_BLOCK            not begun; second: the one that is being written */
+static inline struct syscall_result trace_read_packet(handle_t trace, uint32_t cpu, uint64_t sequence, void *buffer,
+                                                      size_t bytes)
+{
+    return syscall6(SYS_trace_read, trace, cpu, sequence, (uint64_t)buffer, bytes, 0);
+}
 static inline result_t trace_read(handle_t trace, uint32_t cpu, uint64_t sequence, void *buffer, size_t bytes)
 {
-    return syscall6(SYS_trace_read, trace, cpu, sequence, (uint64_t)buffer, bytes, 0).value;
+    return trace_read_packet(trace, cpu, sequence, buffer, bytes).value;
 }
 /* Sets the mask of enabled classes; returns the old one. */
 static inline result_t trace_control(handle_t trace, uint64_t mask)
 {
-    return syscall3(SYS_trace_control, trace, mask, 0).value;
+    return syscall3(SYS_trace_control, trace, mask, TRACE_CONTROL_MASK).value;
+}
+/* A TaskName event for every task that lives: what begins to read now knows their names. Takes RIGHT_TRACE_OBSERVE. */
+static inline status_t trace_announce(handle_t trace)
+{
+    return (status_t)syscall3(SYS_trace_control, trace, 0, TRACE_CONTROL_ANNOUNCE).value;
 }
 static inline result_t system_info(handle_t trace, uint32_t kind, uint64_t index, void *buffer, size_t bytes)
 {

@@ -10,6 +10,7 @@
     X("panic", 1, "kernel", "after a panic: reboot (after 5 s, default), halt or off")              \
     X("panictest", 0, "kernel", "panic on purpose once init runs; =once: unless a crash record is there; =twice: once, and in the panic again") \
     X("token", 1, "rconsole", "the operator's token (without it one is made and printed)")          \
+    X("trace", 1, "tracer", "token: ports 2325 and 2326 ask for `login TOKEN` first")               \
     X("netbench", 0, "init", "start echo 7, discard 9, chargen 19; netsrv adds iperf 5001")         \
     X("ip", 1, "netsrv", "static address/prefix,gateway[,dns=address] instead of DHCP")             \
     X("nopoll", 0, "netsrv", "halt at once when idle instead of after a short poll")                \

@@ -34,7 +34,8 @@
     E(26, LogLine, log_line, LOG, F(u32, task) F(u32, level) F(u64, position))                              \
     E(27, BootStep, boot_step, LOG, F(u32, step) F(u32, reserved))                                          \
     E(28, UserEvent, user_event, USER, F(u32, task) F(u32, event) F(u64, value))                            \
-    E(29, IommuFault, iommu_fault, FAULT, F(x64, address) F(x32, device) F(x32, reason))
+    E(29, IommuFault, iommu_fault, FAULT, F(x64, address) F(x32, device) F(x32, reason))                    \
+    E(30, TaskName, task_name, TASK, F(u32, task) F(u32, reserved) F(u64, name_lo) F(u64, name_hi))
 /* clang-format on */
 
 /* Classes: bits of the filter mask. C(bit, NAME, text) */
@@ -58,7 +59,7 @@ enum trace_event_id {
     TRACE_EVENTS(E, F)
 #undef E
 #undef F
-        TRACE_EVENT_COUNT = 30
+        TRACE_EVENT_COUNT = 31
 };
 
 enum trace_class {
@@ -66,6 +67,13 @@ enum trace_class {
     TRACE_CLASSES(C)
 #undef C
         TRACE_CLASS_ALL = 0x3ff
+};
+
+/* trace_control's operations. */
+enum trace_control_op {
+    TRACE_CONTROL_MASK =
+        0, /* value: the classes to record from now on; answers the old mask. Takes RIGHT_TRACE_CONTROL */
+    TRACE_CONTROL_ANNOUNCE = 1, /* a TaskName for every task, for a reader that begins now. Takes RIGHT_TRACE_OBSERVE */
 };
 
 /* The packet, CTF 1.8: ../shared/design/trace.md. */

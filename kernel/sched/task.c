@@ -157,6 +157,7 @@ void task_begin(struct task *task, uint64_t entry, uint64_t stack_top, uint64_t 
     task->state = TASK_READY;
     task->started_ns = clock_ns();
     TRACE1(TASK, TaskStart, TRACE_WORD(task_id(task), task_id(task_this())));
+    trace_task_name(task);
     sched_ready(task);
 }
 

@@ -37,7 +37,7 @@ const char *trace_event_name(uint16_t event)
     return event < TRACE_EVENT_COUNT && event_names[event] ? event_names[event] : "Unknown";
 }
 
-static struct packet_header *ring_packet(struct trace_ring *ring, uint64_t sequence)
+static struct packet_header *ring_packet(const struct trace_ring *ring, uint64_t sequence)
 {
     return (struct packet_header *)(ring->packets + sequence % ring->packet_count * TRACE_PACKET_SIZE);
 }
@@ -57,6 +57,33 @@ static void packet_open(struct trace_ring *ring, uint64_t sequence, uint64_t now
     ring->open_sequence = sequence;
     ring->cursor = (uint64_t *)(packet + 1);
     ring->limit = (uint64_t *)((uint8_t *)packet + TRACE_PACKET_SIZE);
+}
+
+void trace_task_name(const struct task *task)
+{
+    uint64_t name[2];
+    _Static_assert(sizeof name == TASK_NAME_MAX, "a name is two words");
+    if (!(trace_mask & TRACE_CLASS_TASK))
+        return;
+    __builtin_memcpy(name, task->name, sizeof name);
+    struct trace_ring *ring = trace_ring_this();
+    uint64_t now = clock_of_tsc(rdtsc()), *cursor = trace_burst(ring, now);
+    cursor[0] = now << 16 | TRACE_TaskName;
+    cursor[1] = task_id(task);
+    cursor[2] = name[0];
+    cursor[3] = name[1];
+    ring->cursor = cursor + 4;
+    ring->events++;
+}
+
+void trace_announce(void)
+{
+    for (uint32_t i = 0, left = task_count; i < TASKS_MAX && left; i++) {
+        if (!task_slots[i])
+            continue;
+        trace_task_name(task_slots[i]);
+        left--;
+    }
 }
 
 /* Every line of the log, a task's or the kernel's own; `position` is where it begins in the log. */
@@ -112,22 +139,53 @@ uint64_t trace_total(uint64_t *lost)
 
 /* ---- reading ---- */
 
-result_t trace_copy_packet(uint32_t cpu, uint64_t sequence, void *out)
+/* Its header as a reader gets it: the open packet is closed as it stands, and events_discarded is the number of events
+ * before it. */
+static struct packet_header header_copy(const struct trace_ring *ring, uint64_t sequence)
+{
+    struct packet_header *packet = ring_packet(ring, sequence), header = *packet;
+    header.discarded = ring->events_before[sequence % ring->packet_count];
+    if (sequence == ring->open_sequence) {
+        header.timestamp_end = clock_ns();
+        header.content_bits = (uint64_t)((uint8_t *)ring->cursor - (uint8_t *)packet) * 8;
+    }
+    return header;
+}
+
+result_t trace_copy_packet(uint32_t cpu, uint64_t sequence, struct trace_copy *copy)
 {
     if (cpu >= cpu_count || !trace_rings[cpu].packets)
         return ERR_INVALID;
     struct trace_ring *ring = &trace_rings[cpu];
+    copy->second = sequence > ring->open_sequence ? ring->open_sequence : ring_oldest(ring);
     if (sequence > ring->open_sequence)
         return ERR_WOULD_BLOCK;
     if (ring->open_sequence - sequence >= ring->packet_count)
         return ERR_NOT_FOUND;
-    struct packet_header *packet = ring_packet(ring, sequence);
-    __builtin_memcpy(out, packet, TRACE_PACKET_SIZE);
-    if (sequence == ring->open_sequence) { /* a copy of the open packet is closed as it stands */
-        struct packet_header *copy = out;
-        copy->timestamp_end = clock_ns();
-        copy->content_bits = (uint64_t)((uint8_t *)ring->cursor - (uint8_t *)packet) * 8;
-    }
+    bool open = sequence == ring->open_sequence;
+    struct packet_header header = header_copy(ring, sequence);
+    uint64_t bytes = header.content_bits / 8;
+    copy->second = open ? ring->events : ring->events_before[(sequence + 1) % ring->packet_count];
+    if (copy->put(copy->to, &header, sizeof header) ||
+        copy->put(copy->to + sizeof header, (uint8_t *)ring_packet(ring, sequence) + sizeof header,
+                  bytes - sizeof header))
+        return ERR_FAULT;
+    return open ? (result_t)bytes : TRACE_PACKET_SIZE;
+}
+
+static status_t put_here(void *to, const void *bytes, uint64_t count)
+{
+    __builtin_memcpy(to, bytes, count);
+    return OK;
+}
+
+result_t trace_copy_whole(uint32_t cpu, uint64_t sequence, void *packet)
+{
+    struct trace_copy copy = {.put = put_here, .to = packet};
+    result_t result = trace_copy_packet(cpu, sequence, &copy);
+    if (result < 0)
+        return result;
+    ((struct packet_header *)packet)->discarded = 0; /* nobody reads on from here */
     return TRACE_PACKET_SIZE;
 }
 

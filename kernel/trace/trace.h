@@ -3,8 +3,7 @@
  *
  * Rules
  *  - trace_* may be called anywhere in the kernel once trace_init_cpu() ran; before, events are dropped.
- *  - Writers never wait: the oldest packet is overwritten. Readers copy a packet and look at its sequence number before
- *    and after. */
+ *  - Writers never wait: the oldest packet is overwritten. Readers copy with interrupts off, so nobody writes meanwhile. */
 #pragma once
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/platform.h"
@@ -62,6 +61,9 @@ static inline void trace_record(uint16_t event, uint32_t words, uint64_t a, uint
     ring->events++;
 }
 
+void trace_task_name(const struct task *task); /* TaskName, if its class is on */
+void trace_announce(void);                     /* TaskName of every task */
+
 /* One event, if its class is on. */
 #define TRACE1(class, event, a)                     \
     do {                                            \
@@ -77,4 +79,12 @@ static inline void trace_record(uint16_t event, uint32_t words, uint64_t a, uint
 size_t trace_last(struct trace_record *out, size_t max); /* newest events of all CPUs, oldest first */
 const char *trace_event_name(uint16_t event);            /* "ContextSwitch" */
 uint64_t trace_total(uint64_t *lost);
-result_t trace_copy_packet(uint32_t cpu, uint64_t sequence, void *packet); /* 4096 bytes; see lib/syscall.h */
+/* lib/syscall.h, trace_read: `copy` writes `bytes` of the packet behind what it wrote before. */
+struct trace_copy {
+    status_t (*put)(void *to, const void *bytes, uint64_t count);
+    uint8_t *to;
+    uint64_t second; /* the call's second answer */
+};
+result_t trace_copy_packet(uint32_t cpu, uint64_t sequence, struct trace_copy *copy);
+/* For the crash record: TRACE_PACKET_SIZE bytes into kernel memory, as the ring has them. */
+result_t trace_copy_whole(uint32_t cpu, uint64_t sequence, void *packet);

@@ -153,7 +153,7 @@ static void record_packets(void)
         return;
     uint64_t open = trace_rings[cpu->id].open_sequence;
     for (uint64_t n = open < CRASH_PACKETS_MAX ? 0 : open + 1 - CRASH_PACKETS_MAX; n <= open; n++) {
-        result_t bytes = trace_copy_packet(cpu->id, n, packet);
+        result_t bytes = trace_copy_whole(cpu->id, n, packet);
         if (bytes > 0)
             crash_record_packet(record, packet, (size_t)bytes);
     }

@@ -23,7 +23,7 @@ QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 SCALE = float(os.environ.get("TIMEOUT_SCALE", "1"))
 TOKEN = "tests-token-4711"
 
-CONSOLE, AGENT, TRACE, ECHO, DISCARD, CHARGEN, IPERF = 2323, 2324, 2325, 7, 9, 19, 5001
+CONSOLE, AGENT, TRACE, LIVE, ECHO, DISCARD, CHARGEN, IPERF = 2323, 2324, 2325, 2326, 7, 9, 19, 5001
 SERVICES = ("devmgr", "netsrv", "jarvis", "rconsole")
 PROMPT = re.compile(rb"(?:^|\n)[^\r\n]{0,24}> ?$")
 
@@ -57,7 +57,7 @@ class Boot:
     kernel: str = ""  # another kernel and initrd than ours: the rival's
     initrd: str = ""
     iso: str = ""  # another ISO than build/trustos.iso
-    forwards: tuple = (CONSOLE, AGENT, TRACE, ECHO, DISCARD, CHARGEN, IPERF)
+    forwards: tuple = (CONSOLE, AGENT, TRACE, LIVE, ECHO, DISCARD, CHARGEN, IPERF)
     extra: tuple = ()
 
     def what(self):

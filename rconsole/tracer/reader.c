@@ -1,0 +1,198 @@
+/* A connection: its login when one is asked for, its output, and the stream of port 2325. */
+#include <stdlib.h>
+#include <string.h>
+#include "rconsole/tracer/tracer.h"
+
+/* ---- coming and going ---- */
+
+static struct client *free_place(struct tracer *t, enum client_kind kind)
+{
+    unsigned first = kind == CLIENT_STREAM ? 0 : STREAMS_MAX, end = kind == CLIENT_STREAM ? STREAMS_MAX : CLIENTS_MAX;
+    for (unsigned i = first; i < end; i++)
+        if (!t->clients[i].kind)
+            return &t->clients[i];
+    return NULL;
+}
+
+/* Begins with what the flight recorder holds, or for a live view with what comes now. */
+void client_admit(struct tracer *t, struct client *client)
+{
+    client->admitted = true;
+    if (client->kind != CLIENT_STREAM)
+        return;
+    for (uint32_t cpu = 0; cpu < t->metadata.cpu_count; cpu++)
+        place_start(&client->places[cpu], PLACE_OLDEST, cpu, kernel_read, client->packet);
+    (void)trace_announce(cap_named("trace"));
+    client->out = t->metadata.packets;
+    client->out_left = t->metadata.bytes;
+}
+
+bool client_open(struct tracer *t, const struct net_event *accepted)
+{
+    enum client_kind kind = accepted->value == STREAM_PORT ? CLIENT_STREAM : CLIENT_LIVE;
+    struct client *client = free_place(t, kind);
+    struct place *places = client ? calloc(t->metadata.cpu_count, sizeof *places) : NULL;
+    if (!places)
+        return false;
+    *client = (struct client){.kind = kind, .slot = accepted->slot, .places = places};
+    memcpy(client->address, accepted->address, sizeof client->address);
+    net_client_set_user(&t->net, accepted->slot, client);
+    if (!t->asks_token)
+        client_admit(t, client);
+    return true;
+}
+
+void client_close(struct tracer *t, struct client *client)
+{
+    (void)t;
+    free(client->places);
+    client->places = NULL;
+    client->kind = CLIENT_NONE;
+}
+
+static void say_and_end(struct client *client, const char *text)
+{
+    client->out = (const uint8_t *)text;
+    client->out_left = (uint32_t)strlen(text);
+    client->ended = true;
+}
+
+/* ---- login ---- */
+
+static void login_line(struct tracer *t, struct client *client)
+{
+    static const char word[] = "login ";
+    const size_t skip = sizeof word - 1;
+    uint32_t length = client->line_length;
+    if (length && client->line[length - 1] == '\r')
+        length--;
+    if (length < skip || memcmp(client->line, word, skip) != 0) {
+        say_and_end(client, "this port asks for `login TOKEN` first\n");
+        return;
+    }
+    client->answer_yes =
+        login_try(&t->login, client->address, client->line + skip, length - skip, clock_now(), &client->answer_ns);
+}
+
+static void login_input(struct tracer *t, struct client *client)
+{
+    char c;
+    while (!client->answer_ns && !client->ended && net_client_read(&t->net, client->slot, &c, 1)) {
+        if (c == '\n')
+            login_line(t, client);
+        else if (client->line_length == sizeof client->line)
+            say_and_end(client, "this line is too long for `login TOKEN`\n");
+        else
+            client->line[client->line_length++] = c;
+    }
+}
+
+static void login_turn(struct tracer *t, struct client *client, uint64_t now_ns)
+{
+    if (!client->answer_ns || now_ns < client->answer_ns)
+        return;
+    client->answer_ns = 0;
+    memset(client->line, 0, sizeof client->line);
+    if (client->answer_yes)
+        client_admit(t, client);
+    else
+        say_and_end(client, "wrong token\n");
+}
+
+/* ---- in and out ---- */
+
+static void throw_away(struct tracer *t, struct client *client)
+{
+    void *at;
+    uint32_t n;
+    while ((n = net_client_peek(&t->net, client->slot, &at)))
+        net_client_consume(&t->net, client->slot, n);
+}
+
+void client_input(struct tracer *t, struct client *client)
+{
+    if (!client->admitted && !client->ended)
+        login_input(t, client);
+    else if (client->kind == CLIENT_STREAM || client->ended)
+        throw_away(t, client);
+}
+
+/* Who only listens may have shut his side (nc </dev/null); who still had to log in is done. */
+void client_fin(struct tracer *t, struct client *client)
+{
+    client_input(t, client);
+    if ((!client->admitted && !client->answer_ns) || client->kind == CLIENT_LIVE)
+        client->ended = true;
+}
+
+/* False: the transmit ring is full, or there is nothing more to say. */
+bool client_output(struct tracer *t, struct client *client)
+{
+    while (client->out_left) {
+        uint32_t n = net_client_write(&t->net, client->slot, client->out, client->out_left);
+        client->out += n;
+        client->out_left -= n;
+        client->stalled = client->out_left && net_client_want_room(&t->net, client->slot);
+        if (client->stalled)
+            return false;
+    }
+    if (client->ended)
+        net_client_close(&t->net, client->slot);
+    return !client->ended;
+}
+
+static bool packet_from(struct tracer *t, struct client *client, uint32_t cpu, bool partial)
+{
+    client->out_left = place_next(&client->places[cpu], partial, cpu, kernel_read, client->packet);
+    client->out = client->packet;
+    t->packets_moved += client->out_left != 0;
+    return client->out_left != 0;
+}
+
+static bool whole_packet(struct tracer *t, struct client *client)
+{
+    for (uint32_t i = 0; i < t->metadata.cpu_count; i++) {
+        client->next_cpu = (client->next_cpu + 1) % t->metadata.cpu_count;
+        if (packet_from(t, client, client->next_cpu, false))
+            return true;
+    }
+    return false;
+}
+
+/* Whole packets as they come; what is begun, at most once in FLUSH_NS: so what the stream itself causes stays little. */
+static void stream_turn(struct tracer *t, struct client *client, uint64_t now_ns)
+{
+    do {
+        if (!client_output(t, client))
+            return;
+    } while (whole_packet(t, client));
+    if (now_ns - client->flushed_ns < FLUSH_NS)
+        return;
+    client->flushed_ns = now_ns;
+    for (uint32_t cpu = 0; cpu < t->metadata.cpu_count; cpu++)
+        if (packet_from(t, client, cpu, true) && !client_output(t, client))
+            return;
+}
+
+void client_turn(struct tracer *t, struct client *client, uint64_t now_ns)
+{
+    if (!client->admitted)
+        login_turn(t, client, now_ns);
+    if (client->stalled)
+        return;
+    if (client->admitted && client->kind == CLIENT_STREAM && !client->ended)
+        stream_turn(t, client, now_ns);
+    else
+        (void)client_output(t, client);
+}
+
+uint64_t client_due(const struct tracer *t, const struct client *client, uint64_t now_ns)
+{
+    if (!client->kind || client->stalled || client->ended)
+        return DEADLINE_NEVER;
+    if (!client->admitted)
+        return client->answer_ns ? client->answer_ns : DEADLINE_NEVER;
+    if (client->kind != CLIENT_STREAM)
+        return DEADLINE_NEVER;
+    return now_ns + (t->packets_moved > BUSY_PACKETS ? POLL_BUSY_NS : POLL_NS);
+}

@@ -174,13 +174,31 @@ static bool calls_are_left(const struct runner *r)
     return promised < r->calls;
 }
 
-/* No quota for it now (what an earlier one left is held by others): the next turn tries again. Where nothing can be
- * started for long, something keeps what dead workers had. */
+/* True: there were some. */
+static bool end_the_living(const struct runner *r)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < FUZZ_SLOTS; i++) {
+        if (!r->slots[i].task_id)
+            continue;
+        any = true;
+        (void)task_kill(r->slots[i].task);
+    }
+    return any;
+}
+
+/* No quota for it now (what an earlier one left is held by others): the next turn tries again, and after a while those
+ * others end. Where nobody lives and nothing can be started for long, the kernel keeps what dead workers had. */
 static void start_refused(struct runner *r, status_t status)
 {
     uint64_t now = clock_now();
     r->refused_since_ns = r->refused_since_ns ? r->refused_since_ns : now;
-    if (now - r->refused_since_ns < REFUSED_MOST_NS)
+    uint64_t waited_ns = now - r->refused_since_ns;
+    if (waited_ns < REFUSED_MOST_NS / 5)
+        return;
+    if (end_the_living(r))
+        r->refused_since_ns = now;
+    if (waited_ns < REFUSED_MOST_NS)
         return;
     log_error("SYSFUZZ FAIL seed %llu: no worker can be started any more: %s", (unsigned long long)r->seed,
               status_text(status));

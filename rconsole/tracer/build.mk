@@ -1,2 +1,2 @@
 SERVICES    += tracer
-tracer_SRCS := $(addprefix rconsole/tracer/,main.c reader.c place.c metadata.c) rconsole/login.c
+tracer_SRCS := $(addprefix rconsole/tracer/,main.c reader.c live.c place.c metadata.c) rconsole/login.c

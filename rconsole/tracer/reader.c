@@ -45,6 +45,7 @@ bool client_open(struct tracer *t, const struct net_event *accepted)
 void client_close(struct tracer *t, struct client *client)
 {
     (void)t;
+    live_free(&client->live);
     free(client->places);
     client->places = NULL;
     client->kind = CLIENT_NONE;
@@ -107,6 +108,34 @@ static void throw_away(struct tracer *t, struct client *client)
     uint32_t n;
     while ((n = net_client_peek(&t->net, client->slot, &at)))
         net_client_consume(&t->net, client->slot, n);
+}
+
+/* Requests, until one has an answer. */
+static void live_input(struct tracer *t, struct client *client)
+{
+    const struct live_facts facts = {t->metadata.packets, t->metadata.bytes, t->metadata.cpu_count, kernel_read};
+    enum live_result result = LIVE_MORE;
+    uint8_t byte;
+    while (result == LIVE_MORE && !client->out_left && net_client_read(&t->net, client->slot, &byte, 1))
+        result = live_byte(&client->live, &facts, byte, clock_now());
+    if (result == LIVE_ATTACHED)
+        (void)trace_announce(cap_named("trace"));
+    client->ended |= result == LIVE_END;
+    client->out = client->live.answer;
+    client->out_left = client->live.length;
+}
+
+/* Answers go out as room comes; the next request is read when the last answer is gone. */
+static void live_turn(struct tracer *t, struct client *client)
+{
+    while (client_output(t, client)) {
+        free(client->live.answer);
+        client->live.answer = NULL;
+        client->live.length = 0;
+        live_input(t, client);
+        if (!client->out_left && !client->ended)
+            return;
+    }
 }
 
 void client_input(struct tracer *t, struct client *client)
@@ -182,6 +211,8 @@ void client_turn(struct tracer *t, struct client *client, uint64_t now_ns)
         return;
     if (client->admitted && client->kind == CLIENT_STREAM && !client->ended)
         stream_turn(t, client, now_ns);
+    else if (client->admitted && !client->ended)
+        live_turn(t, client);
     else
         (void)client_output(t, client);
 }

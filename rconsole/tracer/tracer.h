@@ -8,6 +8,7 @@
 #include <lib/net_client.h>
 #include <lib/runtime.h>
 #include "rconsole/login.h"
+#include "rconsole/tracer/live.h"
 #include "rconsole/tracer/place.h"
 
 #define STREAM_PORT 2325u
@@ -45,6 +46,7 @@ struct client {
     uint64_t flushed_ns;  /* when the last partial packets went out */
     const uint8_t *out;
     uint32_t out_left;
+    struct live live;
     uint8_t packet[TRACE_PACKET_SIZE];
 };
 

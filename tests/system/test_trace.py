@@ -250,3 +250,32 @@ def with_trace_token_a_reader_says_the_token_first(machine):
     right = Reader(machine, first=f"login {TOKEN}\r\n".encode())
     wait_for(lambda: len(right.data) > 8192, 60, "the stream after the right token")
     check(right.stop().events(), "events")
+
+
+@test(LOADED)
+def babeltrace2_follows_the_machine_live(machine):
+    if not shutil.which("babeltrace2"):
+        raise Skip("no babeltrace2 on this machine (apt-get install babeltrace2)")
+    url = f"net://127.0.0.1:{machine.ports[LIVE]}/host/trustos/kernel"
+    with folder() as at, open(at / "out", "wb") as out, open(at / "said", "wb") as said:  # files: a pipe that fills up would stop it
+        viewer = subprocess.Popen(["babeltrace2", "-i", "lttng-live", url], stdout=out, stderr=said)
+        time.sleep(2)
+        pinging(machine, 1)
+        time.sleep(2)
+        viewer.terminate()
+        viewer.wait(60 * SCALE)
+        out, said = (at / "out").read_text(), (at / "said").read_text()
+    lines = out.splitlines()[:-1]  # the last one may be cut
+    check(not said, f"babeltrace2: {said[-500:]}")
+    check(len(lines) > 3000 and any("task_name: " in row or " task_name:" in row for row in lines) and "trustos" in lines[0], f"{len(lines)} lines")
+    times = [row[1:19] for row in lines]
+    check(times == sorted(times), "time goes back")
+
+
+@test(LOADED)
+def what_is_no_request_of_a_viewer_ends_its_connection_alone(machine):
+    for bytes_ in (b"GET / HTTP/1.0\r\n\r\n", bytes(16), b"\xff" * 64, struct.pack(">QII", 1 << 40, 1, 0)):
+        reader = Reader(machine, LIVE, bytes_)
+        reader.join(20 * SCALE)
+        check(not reader.is_alive() and not reader.data, f"{bytes_[:16]}: {bytes(reader.data[:60])}")
+    check("free" in machine.ask("memory"), "the console answers")

@@ -24,7 +24,7 @@ SCALE = float(os.environ.get("TIMEOUT_SCALE", "1"))
 TOKEN = "tests-token-4711"
 
 CONSOLE, AGENT, TRACE, LIVE, ECHO, DISCARD, CHARGEN, IPERF = 2323, 2324, 2325, 2326, 7, 9, 19, 5001
-SERVICES = ("devmgr", "netsrv", "jarvis", "rconsole")
+SERVICES = ("devmgr", "netsrv", "jarvis", "rconsole", "tracer")
 PROMPT = re.compile(rb"(?:^|\n)[^\r\n]{0,24}> ?$")
 
 

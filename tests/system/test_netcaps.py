@@ -70,11 +70,12 @@ def netsrv_goes_on(machine, before):
 
 
 def nothing_of_it_is_left(machine):
-    """netprobe died with a connection, a port and bytes on their way: rconsole, netbench's three and iperf remain."""
+    """netprobe died with a connection, a port and bytes on their way: rconsole, tracer,
+    netbench's three and iperf remain, with their seven ports."""
     def back():
         now = figures(machine)
-        return now["clients"] == 4 and now["tcp_listeners"] == 5
-    wait_for(back, 30, "four clients and five listeners, as without netprobe")
+        return now["clients"] == 5 and now["tcp_listeners"] == 7
+    wait_for(back, 30, "five clients and seven listeners, as without netprobe")
 
 
 def refusals_are_told_once(serial):

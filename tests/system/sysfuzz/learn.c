@@ -140,17 +140,18 @@ static void learn_refusal(struct fuzz *f, const struct fuzz_call *call, int64_t 
         pool_map_drop(&f->pool, call->args[1]);
 }
 
-/* rdx: the signals of a receive, the place in the log of system_info, where a memory_map goes on */
-static bool answers_twice(uint64_t number)
+/* rdx: the signals of a receive, the place in the log of system_info, which packet trace_read could give, where a
+ * memory_map goes on */
+static bool answers_twice(uint64_t number, int64_t value)
 {
     return number == SYS_channel_recv || number == SYS_channel_reply_recv || number == SYS_system_info ||
-           number == SYS_memory_map;
+           number == SYS_trace_read || (number == SYS_memory_map && value == ERR_RESTARTED);
 }
 
 void fuzz_learn(struct fuzz *f, const struct fuzz_call *call, int64_t value, uint64_t second)
 {
     bool known = call->number < SYS_COUNT;
-    if (second && !answers_twice(call->number))
+    if (second && !answers_twice(call->number, value))
         broken(f, "a second answer from a call that has one");
     if (!known && value != ERR_NOT_SUPPORTED)
         broken(f, "a call that there is not was answered");

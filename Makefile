@@ -128,8 +128,8 @@ $(UNITS:%=$(OBJ)/%.flags): $(OBJ)/%.flags: FORCE | $(SETUP)
 $(UNITS:%=$(OBJ)/%.objects): $(OBJ)/%.objects: FORCE
 	$(call write,$(call objects,$*) $($*_LIBS))
 
-THIRD_PARTY_HEADERS := build/musl/include/.made $(LIBRARIES:%=build/third_party/%.fetched)
-$(OBJECTS): $(OBJ)/%.o: $$(call source,$$*) $(OBJ)/$$(call unit,$$*).flags | $(THIRD_PARTY_HEADERS)
+THIRD_PARTY_SOURCES := $(LIBRARIES:%=build/third_party/%.fetched)
+$(OBJECTS): $(OBJ)/%.o: $$(call source,$$*) $(OBJ)/$$(call unit,$$*).flags | build/musl/include/.made $(THIRD_PARTY_SOURCES)
 	$(call say,$(if $(filter %.asm,$<),NASM,CC),$<)
 	@mkdir -p $(@D)
 	$(Q)$(call compile$(suffix $<),$(call unit,$*),$<,$@)
@@ -227,11 +227,11 @@ $(patsubst %,$(OBJ)/unit/%.flags,$(UNIT_TESTS) $(UNIT_HOMES)): $(OBJ)/unit/%.fla
 	$(call write,$(call unit.c,$*) $($*_SRCS) $($*_LIBS))
 $(FUZZERS:%=build/obj-clang-fuzz/%.flags): build/obj-clang-fuzz/%.flags: FORCE
 	$(call write,$(call fuzz.c,$*) $($*_SRCS) $($*_LIBS))
-$(UNIT_OBJECTS): $(OBJ)/unit/%.o: $$(call source,$$*) $(OBJ)/unit/$$(call unit,$$*).flags | build/setup-test
+$(UNIT_OBJECTS): $(OBJ)/unit/%.o: $$(call source,$$*) $(OBJ)/unit/$$(call unit,$$*).flags | build/setup-test $(THIRD_PARTY_SOURCES)
 	$(call say,HOSTCC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(call unit.c,$*,$<,$@)
-$(FUZZ_OBJECTS): build/obj-clang-fuzz/%.o: $$(call source,$$*) build/obj-clang-fuzz/$$(call unit,$$*).flags | build/setup-test
+$(FUZZ_OBJECTS): build/obj-clang-fuzz/%.o: $$(call source,$$*) build/obj-clang-fuzz/$$(call unit,$$*).flags | build/setup-test $(THIRD_PARTY_SOURCES)
 	$(call say,FUZZCC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(call fuzz.c,$*,$<,$@)

@@ -66,7 +66,11 @@ static inline struct cap *cap_find(const struct cap_table *table, handle_t handl
 {
     uint32_t index = HANDLE_INDEX(handle);
     const struct cap_entry *entry = &table->pages[index / CAP_ENTRIES_PER_PAGE][index % CAP_ENTRIES_PER_PAGE];
-    return entry->handle == handle ? entry->cap : NULL;
+    if (entry->handle != handle)
+        return NULL;
+    if (!entry->cap)
+        __builtin_unreachable(); /* an entry without one has another's index: UBSan watches on the host */
+    return entry->cap;
 }
 
 /* What lies at a place of the table, or NULL; index < page_count * CAP_ENTRIES_PER_PAGE. */

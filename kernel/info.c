@@ -153,6 +153,16 @@ static struct syscall_result info_trace(struct sink *sink, uint64_t index)
     return sink_result(sink, status);
 }
 
+static struct syscall_result info_trace_state(struct sink *sink, uint64_t index)
+{
+    (void)index;
+    struct trace_state state = {.mask = trace_mask};
+    state.events = trace_total(&state.lost);
+    for (uint32_t i = 0; i < cpu_count; i++)
+        state.packets += trace_rings[i].packet_count;
+    return sink_result(sink, sink_put(sink, &state, sizeof state));
+}
+
 static struct syscall_result info_objects(struct sink *sink, uint64_t index)
 {
     (void)index;
@@ -211,6 +221,7 @@ static const struct {
     [INFO_IOMMU_FAULTS] = {info_iommu_faults, OBJECT_ROOT, RIGHT_ROOT_DEVICE},
     [INFO_CRASH] = {info_crash, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_CRASH_CLEAR] = {info_crash_clear, OBJECT_TRACE, RIGHT_TRACE_CONTROL},
+    [INFO_TRACE_STATE] = {info_trace_state, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
 };
 
 struct syscall_result sys_system_info(uint64_t handle, uint64_t kind, uint64_t index, uint64_t buffer, uint64_t bytes)
@@ -253,11 +264,13 @@ struct syscall_result sys_log_write(uint64_t trace, uint64_t level, uint64_t tex
     return syscall_status(OK);
 }
 
-struct syscall_result sys_trace_emit(uint64_t trace, uint64_t event, uint64_t value)
+struct syscall_result sys_trace_emit(uint64_t trace, uint64_t event, uint64_t low, uint64_t value)
 {
     status_t status = trace_check(trace, RIGHT_TRACE_EMIT);
-    if (!status)
-        TRACE2(USER, UserEvent, TRACE_WORD(task_id(task_this()), event), value);
+    if (!status && (event >= TRACE_EVENT_COUNT || trace_event_class((uint16_t)event) != TRACE_CLASS_USER))
+        status = ERR_INVALID;
+    if (!status && (trace_mask & TRACE_CLASS_USER))
+        trace_record((uint16_t)event, 2, TRACE_WORD(task_id(task_this()), low), value);
     return syscall_status(status);
 }
 

@@ -65,7 +65,7 @@ DECLARE(dma_create)(uint64_t root, uint64_t bus_id);
 DECLARE(dma_pin)(uint64_t dma, uint64_t memory, uint64_t first_page, uint64_t pages, uint64_t user_addresses);
 DECLARE(dma_unpin)(uint64_t dma, uint64_t memory);
 DECLARE(log_write)(uint64_t trace, uint64_t level, uint64_t text, uint64_t length);
-DECLARE(trace_emit)(uint64_t trace, uint64_t event, uint64_t value);
+DECLARE(trace_emit)(uint64_t trace, uint64_t event, uint64_t low, uint64_t value);
 DECLARE(trace_read)(uint64_t trace, uint64_t cpu, uint64_t sequence, uint64_t buffer, uint64_t bytes);
 DECLARE(trace_control)(uint64_t trace, uint64_t value, uint64_t op);
 DECLARE(system_info)(uint64_t handle, uint64_t kind, uint64_t index, uint64_t buffer, uint64_t bytes);

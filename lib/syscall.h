@@ -295,9 +295,11 @@ static inline status_t log_write(handle_t trace, uint32_t level, const char *tex
 {
     return (status_t)syscall6(SYS_log_write, trace, level, (uint64_t)text, length, 0, 0).value;
 }
-static inline status_t trace_emit(handle_t trace, uint32_t event, uint64_t value)
+/* An event of class USER (abi/trace_events.h): `low` is its second field, `rest` the word behind. ERR_INVALID: the event is
+ * none that a task may emit. Cheap while the class is off: the kernel looks and comes back. */
+static inline status_t trace_emit(handle_t trace, uint32_t event, uint32_t low, uint64_t rest)
 {
-    return (status_t)syscall3(SYS_trace_emit, trace, event, value).value;
+    return (status_t)syscall6(SYS_trace_emit, trace, event, low, rest, 0, 0).value;
 }
 /* Copies packet `sequence` of a CPU (see abi/trace_events.h); the buffer has room for TRACE_PACKET_SIZE bytes, of which the
  * packet's content is written. Its header's events_discarded is the number of events that this CPU recorded before it.

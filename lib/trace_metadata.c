@@ -52,7 +52,28 @@ static const char types_text[] =
     "typealias integer { size = 64; align = 64; signed = false; byte_order = le; } := u64;\n"
     "typealias integer { size = 64; align = 64; signed = true; byte_order = le; } := s64;\n"
     "typealias integer { size = 32; align = 32; signed = false; byte_order = le; base = 16; } := x32;\n"
-    "typealias integer { size = 64; align = 64; signed = false; byte_order = le; base = 16; } := x64;\n\n";
+    "typealias integer { size = 64; align = 64; signed = false; byte_order = le; base = 16; } := x64;\n";
+
+/* The enumerations of abi/trace_events.h. */
+static const struct {
+    const char *name;
+    unsigned bytes;
+    const char *values;
+} enums[] = {
+#define V(NAME, value, text) "\"" text "\" = " #value ", "
+#define N(type, bytes, values) {#type, bytes, values(V)},
+    TRACE_ENUMS(N)
+#undef N
+#undef V
+};
+
+static void put_types(struct writer *w)
+{
+    put(w, "%s", types_text);
+    for (size_t i = 0; i < sizeof enums / sizeof enums[0]; i++)
+        put(w, "typealias enum : u%u { %s} := %s;\n", enums[i].bytes * 8, enums[i].values, enums[i].name);
+    put(w, "\n");
+}
 
 static const char stream_text[] =
     "typealias integer { size = 64; align = 64; signed = false; byte_order = le; map = clock.mono.value; } := ts64;\n"
@@ -110,7 +131,7 @@ static const struct {
 size_t trace_metadata_text(char *buffer, size_t size, const struct trace_metadata_facts *facts)
 {
     struct writer w = {.at = buffer, .size = size};
-    put(&w, "%s", types_text);
+    put_types(&w);
     put_trace(&w, facts);
     put_clock(&w, facts);
     put(&w, "%s", stream_text);

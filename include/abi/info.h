@@ -16,6 +16,15 @@ enum info_kind {
     INFO_IOMMU_FAULTS = 8, /* struct iommu_fault (abi/device.h); takes the root capability instead of trace */
     INFO_CRASH = 9,        /* the crash record (abi/crash.h) from its byte `index` on; ERR_NOT_FOUND: there is none */
     INFO_CRASH_CLEAR = 10, /* forgets it, writes nothing, 0; ERR_NOT_FOUND: none. It takes RIGHT_TRACE_CONTROL */
+    INFO_TRACE_STATE = 11, /* one struct trace_state */
+};
+
+struct trace_state {
+    uint64_t events, lost; /* recorded since boot, and overwritten since, on all CPUs */
+    uint64_t packets;      /* that the rings hold, of TRACE_PACKET_SIZE */
+    uint32_t mask;         /* TRACE_CLASS_ that are recorded */
+    uint32_t only_count;   /* tasks chosen by TRACE_CONTROL_ONLY; 0: all */
+    uint32_t only[8];      /* their ids */
 };
 
 #define SYSTEM_VERSION_MAX 32

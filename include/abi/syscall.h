@@ -42,7 +42,7 @@
     X(34, dma_pin, 6)            \
     X(35, dma_unpin, 2)          \
     X(36, log_write, 4)          \
-    X(37, trace_emit, 3)         \
+    X(37, trace_emit, 4)         \
     X(38, trace_read, 5)         \
     X(39, trace_control, 3)      \
     X(40, system_info, 5)        \

@@ -1,13 +1,52 @@
 /* The kernel's events: the one list from which the C numbers, the TSDL, the console's names and docs come.
  * E(number, Name as the panic dump prints it, name as CTF prints it, class, fields)
- * fields: a sequence of F(type, name); types u32, u64, s32, s64, x32, x64 (hexadecimal). They are packed in order into
- * u64 payload words, 4-byte fields in pairs; at most three words. */
+ * fields: a sequence of F(type, name); types u32, u64, s32, s64, x32, x64 (hexadecimal), and the enumerations below.
+ * They are packed in order into u64 payload words, 4-byte fields in pairs; at most three words.
+ *
+ * Events of class USER come from tasks, by trace_emit(): the first field is the task, which the kernel stamps, the second is
+ * 32 bits wide and the rest is one word of the task's. */
 #pragma once
+
+/* Values with names. V(NAME, value, text) */
+/* clang-format off */
+#define TRACE_SWITCH_REASONS(V) /* why the task before stopped running */ \
+    V(IDLE, 0, "idle")          /* it was the idle task */                \
+    V(CALL, 1, "call")          /* it calls the next one */               \
+    V(REPLY, 2, "reply")        /* it answered the next one and waits */  \
+    V(WAIT, 3, "wait")          /* it waits: see its Block */             \
+    V(URGENT, 4, "urgent")      /* the next one is more urgent */         \
+    V(SLICE, 5, "slice")        /* its time slice is over, or it gave way */ \
+    V(END, 6, "end")            /* it ended, or stands still after a fault */
+#define TRACE_WAITS(V)          /* what for: as enum task_state */        \
+    V(MESSAGE, 2, "message")    /* messages and signals */                \
+    V(SERVER, 3, "server")      /* its call lies in the queue */          \
+    V(REPLY, 4, "reply")        /* its call was taken */
+#define TRACE_TCP_STATES(V)     /* RFC 9293 §3.3.2, in lwIP's order */    \
+    V(CLOSED, 0, "closed")           V(LISTEN, 1, "listen")         V(SYN_SENT, 2, "syn_sent")     \
+    V(SYN_RECEIVED, 3, "syn_received") V(ESTABLISHED, 4, "established") V(FIN_WAIT_1, 5, "fin_wait_1") \
+    V(FIN_WAIT_2, 6, "fin_wait_2")   V(CLOSE_WAIT, 7, "close_wait") V(CLOSING, 8, "closing")       \
+    V(LAST_ACK, 9, "last_ack")       V(TIME_WAIT, 10, "time_wait")
+/* N(type, bytes, values) */
+#define TRACE_ENUMS(N)                        \
+    N(switch_reason, 8, TRACE_SWITCH_REASONS) \
+    N(wait_for, 4, TRACE_WAITS)               \
+    N(tcp_state, 4, TRACE_TCP_STATES)
+/* clang-format on */
+
+#define V(NAME, value, text) TRACE_SWITCH_##NAME = value,
+enum trace_switch_reason { TRACE_SWITCH_REASONS(V) };
+#undef V
+#define V(NAME, value, text) TRACE_WAIT_##NAME = value,
+enum trace_wait_for { TRACE_WAITS(V) };
+#undef V
+#define V(NAME, value, text) TRACE_TCP_##NAME = value,
+enum trace_tcp_state { TRACE_TCP_STATES(V) };
+#undef V
 
 /* clang-format off */
 #define TRACE_EVENTS(E, F)                                                                                  \
     E(1, TimerTick, timer_tick, SCHED, F(u64, tick))                                                        \
-    E(2, ContextSwitch, ctx_switch, SCHED, F(u32, prev_task) F(u32, next_task))                             \
+    E(2, ContextSwitch, ctx_switch, SCHED, F(u32, prev_task) F(u32, next_task) F(switch_reason, reason))    \
     E(3, SyscallEntry, syscall_entry, SYSCALL, F(u32, task) F(u32, number))                                 \
     E(4, SyscallExit, syscall_exit, SYSCALL, F(u32, task) F(s32, result))                                   \
     E(5, IpcSend, ipc_send, IPC, F(u32, task) F(u32, channel) F(x32, op) F(u32, count))                     \
@@ -15,7 +54,7 @@
     E(7, IpcCall, ipc_call, IPC, F(u32, task) F(u32, channel) F(x32, op) F(u32, badge))                     \
     E(8, IpcReply, ipc_reply, IPC, F(u32, task) F(u32, caller) F(x32, op) F(s32, status))                   \
     E(9, Wakeup, wakeup, SCHED, F(u32, task) F(u32, by_task))                                               \
-    E(10, Block, block, SCHED, F(u32, task) F(u32, on))                                                     \
+    E(10, Block, block, SCHED, F(u32, task) F(wait_for, on) F(u64, object))                                 \
     E(11, PageFault, page_fault, FAULT, F(x64, address) F(u32, task) F(x32, error))                         \
     E(12, UserFault, user_fault, FAULT, F(x64, ip) F(u32, task) F(u32, vector))                             \
     E(13, IrqEntry, irq_entry, IRQ, F(u32, vector) F(u32, task))                                            \
@@ -32,10 +71,16 @@
     E(24, TaskStart, task_start, TASK, F(u32, task) F(u32, by_task))                                        \
     E(25, TaskExit, task_exit, TASK, F(u32, task) F(s32, code))                                             \
     E(26, LogLine, log_line, LOG, F(u32, task) F(u32, level) F(u64, position))                              \
-    E(27, BootStep, boot_step, LOG, F(u32, step) F(u32, reserved))                                          \
     E(28, UserEvent, user_event, USER, F(u32, task) F(u32, event) F(u64, value))                            \
     E(29, IommuFault, iommu_fault, FAULT, F(x64, address) F(x32, device) F(x32, reason))                    \
-    E(30, TaskName, task_name, TASK, F(u32, task) F(u32, reserved) F(u64, name_lo) F(u64, name_hi))
+    E(30, TaskName, task_name, TASK, F(u32, task) F(u32, reserved) F(u64, name_lo) F(u64, name_hi))         \
+    E(64, ServiceRestart, service_restart, USER, F(u32, task) F(u32, new_task) F(u32, restarts) F(s32, code)) \
+    E(65, NetPacketIn, net_packet_in, USER, F(u32, task) F(u32, bytes) F(x32, protocol) F(x32, ports))      \
+    E(66, NetPacketOut, net_packet_out, USER, F(u32, task) F(u32, bytes) F(x32, protocol) F(x32, ports))    \
+    E(67, TcpState, tcp_state, USER, F(u32, task) F(tcp_state, state) F(u32, local_port) F(u32, remote_port)) \
+    E(68, TcpRetransmit, tcp_retransmit, USER, F(u32, task) F(u32, bytes) F(u32, local_port) F(u32, remote_port)) \
+    E(69, JarvisPlan, jarvis_plan, USER, F(u32, task) F(u32, plan) F(u32, steps) F(u32, session))           \
+    E(70, JarvisStep, jarvis_step, USER, F(u32, task) F(u32, plan) F(u32, step) F(s32, status))
 /* clang-format on */
 
 /* Classes: bits of the filter mask. C(bit, NAME, text) */
@@ -59,7 +104,7 @@ enum trace_event_id {
     TRACE_EVENTS(E, F)
 #undef E
 #undef F
-        TRACE_EVENT_COUNT = 31
+        TRACE_EVENT_COUNT = 71
 };
 
 enum trace_class {
@@ -74,7 +119,12 @@ enum trace_control_op {
     TRACE_CONTROL_MASK =
         0, /* value: the classes to record from now on; answers the old mask. Takes RIGHT_TRACE_CONTROL */
     TRACE_CONTROL_ANNOUNCE = 1, /* a TaskName for every task, for a reader that begins now. Takes RIGHT_TRACE_OBSERVE */
+    /* value: a task's id; it is added to those whose events are recorded, and all others' are not (of an event in which two
+     * tasks have a part, either counts). 0: everybody's again. Takes RIGHT_TRACE_CONTROL. ERR_NOT_FOUND: no such task;
+     * ERR_TOO_LONG: TRACE_ONLY_MAX are chosen */
+    TRACE_CONTROL_ONLY = 2,
 };
+#define TRACE_ONLY_MAX 8
 
 /* The packet, CTF 1.8: ../shared/design/trace.md. */
 #define TRACE_PACKET_SIZE 4096

@@ -55,7 +55,7 @@ struct syscall_result channel_call_slow(uint64_t handle, uint64_t message, uint6
            TRACE_WORD(task->slot.message.head.op, cap->sender->badge));
     list_push_back(&channel->queue, &task->slot.link);
     channel->news |= NEWS_MESSAGES;
-    task_block(task, TASK_CALLING, call_finish, deadline_ns);
+    task_block(task, TASK_CALLING, channel, call_finish, deadline_ns);
     channel_wake_receiver(channel);
     sched_dispatch();
 }
@@ -265,7 +265,7 @@ static void recv_wait(struct task *task, struct channel *channel, uint64_t deadl
 {
     task->wait.channel = channel;
     channel->receiver = task;
-    task_block(task, TASK_RECEIVING, recv_finish, deadline_ns);
+    task_block(task, TASK_RECEIVING, channel, recv_finish, deadline_ns);
 }
 
 /* The handle is checked again: between the wake-up and now somebody may have revoked the receive right. And what woke us

@@ -23,7 +23,8 @@ struct syscall_result channel_reply_recv_slow(uint64_t handle, uint64_t replies,
 #define INLINE static inline __attribute__((always_inline))
 
 /* The IPC event (two words of payload) and the context switch, with one reservation and one reading of the clock. */
-INLINE void trace_ipc_switch(struct cpu *cpu, uint64_t tsc, uint16_t event, uint64_t a, uint64_t b, uint64_t tasks)
+INLINE void trace_ipc_switch(struct cpu *cpu, uint64_t tsc, uint16_t event, uint64_t a, uint64_t b, uint64_t tasks,
+                             enum trace_switch_reason reason)
 {
     if (UNLIKELY((trace_mask & (TRACE_CLASS_IPC | TRACE_CLASS_SCHED)) == 0))
         return;
@@ -35,7 +36,8 @@ INLINE void trace_ipc_switch(struct cpu *cpu, uint64_t tsc, uint16_t event, uint
     cursor[2] = b;
     cursor[3] = now << 16 | TRACE_ContextSwitch;
     cursor[4] = tasks;
-    ring->cursor = cursor + 5;
+    cursor[5] = reason;
+    ring->cursor = cursor + 6;
     ring->events += 2;
 }
 
@@ -170,7 +172,7 @@ struct syscall_result sys_channel_call(uint64_t handle, uint64_t message, uint64
     channel->receiver = NULL;
     cpu->messages++;
     trace_ipc_switch(cpu, tsc, TRACE_IpcCall, TRACE_WORD(task->id, channel->object.id),
-                     TRACE_WORD((uint16_t)word0, badge), TRACE_WORD(task->id, server->id));
+                     TRACE_WORD((uint16_t)word0, badge), TRACE_WORD(task->id, server->id), TRACE_SWITCH_CALL);
     switch_direct(cpu, server, tsc);
     if (LIKELY(!short_copy_out(server->wait.msgs, &task->slot, word0, word1)))
         task_resume_short(server, 1, 0);
@@ -234,7 +236,8 @@ struct syscall_result sys_channel_reply_recv(uint64_t handle, uint64_t replies, 
     caller->server = NULL;
     cpu->messages++;
     trace_ipc_switch(cpu, tsc, TRACE_IpcReply, TRACE_WORD(task->id, caller->id),
-                     TRACE_WORD((uint16_t)word0, (uint32_t)(word0 >> 40) & 0xff), TRACE_WORD(task->id, caller->id));
+                     TRACE_WORD((uint16_t)word0, (uint32_t)(word0 >> 40) & 0xff), TRACE_WORD(task->id, caller->id),
+                     TRACE_SWITCH_REPLY);
     switch_direct(cpu, caller, tsc);
     task_resume_short(caller, short_copy_out(caller->wait.msgs, &caller->slot, word0, 0), 0);
 }

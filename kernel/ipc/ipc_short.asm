@@ -24,6 +24,8 @@ KIND_REPLY_BIT   equ 33
 EVENT_SWITCH     equ 2
 EVENT_CALL       equ 7
 EVENT_REPLY      equ 8
+SWITCH_CALL      equ 1          ; enum trace_switch_reason
+SWITCH_REPLY     equ 2
 CLASSES_SHORT    equ 5          ; SCHED and IPC
 BURST_BYTES      equ 128
 WORD0_SENT       equ 0x0000ff00ffffffff
@@ -94,9 +96,9 @@ global ipc_short_call, ipc_short_reply_recv
     lea r15, [rdx + rax]
 %endmacro
 
-; The IPC event %1 with payload words r12 (made by macro %2) and rbp (%3), and the context switch. Uses rax, rcx, rdx,
+; The IPC event %1 with payload words r12 (made by macro %2) and rbp (%3), and the context switch with reason %4. Uses rax, rcx, rdx,
 ; rsi, r12, rbp.
-%macro TRACE 3
+%macro TRACE 4
     test byte [trace_mask], CLASSES_SHORT
     jz %%done
     mov rax, r15
@@ -124,7 +126,8 @@ global ipc_short_call, ipc_short_reply_recv
     shl r12, 32
     or r12, rsi
     mov [rdx + 32], r12
-    add rdx, 40
+    mov qword [rdx + 40], %4
+    add rdx, 48
     mov [rcx + RING_CURSOR], rdx
     add qword [rcx + RING_EVENTS], 2
 %%done:
@@ -268,7 +271,7 @@ ipc_short_call:
     mov [rdx + LINK_NEXT], rax
     mov [rcx + LINK_PREVIOUS], rax
     mov qword [r12 + CHANNEL_RECEIVER], 0
-    TRACE EVENT_CALL, CALL_WORD_A, CALL_WORD_B
+    TRACE EVENT_CALL, CALL_WORD_A, CALL_WORD_B, SWITCH_CALL
     SWITCH
     mov rcx, [r13 + TASK_WAIT_MSGS]
     COPY_OUT .not_delivered
@@ -371,7 +374,7 @@ ipc_short_reply_recv:
     lea rax, [r13 + TASK_SERVER_LINK]
     UNLINK
     mov qword [r13 + TASK_SERVER], 0
-    TRACE EVENT_REPLY, REPLY_WORD_A, REPLY_WORD_B
+    TRACE EVENT_REPLY, REPLY_WORD_A, REPLY_WORD_B, SWITCH_REPLY
     SWITCH
     mov rcx, [r13 + TASK_WAIT_MSGS] ; checked when the call was made
     COPY_OUT .not_delivered

@@ -115,22 +115,36 @@ void task_wake(struct task *task, status_t status)
     sched_ready(task);
 }
 
-void task_block(struct task *task, enum task_state state, void (*finish)(struct task *), uint64_t deadline_ns)
+void task_block(struct task *task, enum task_state state, const struct channel *channel, void (*finish)(struct task *),
+                uint64_t deadline_ns)
 {
     task->state = state;
     task->finish = finish;
-    TRACE1(SCHED, Block, TRACE_WORD(task_id(task), state));
+    TRACE2(SCHED, Block, TRACE_WORD(task_id(task), state), channel->object.id);
     if (deadline_ns != DEADLINE_NEVER)
         sched_timer_add(task, deadline_ns);
 }
 
 /* ---- who runs ---- */
 
+/* Why the current task makes way for `next`. */
+static enum trace_switch_reason switch_reason(const struct task *from, const struct task *next)
+{
+    static const uint8_t reasons[] = {
+        [TASK_NEW] = TRACE_SWITCH_END,       [TASK_RECEIVING] = TRACE_SWITCH_WAIT, [TASK_CALLING] = TRACE_SWITCH_WAIT,
+        [TASK_REPLYING] = TRACE_SWITCH_WAIT, [TASK_FAULTED] = TRACE_SWITCH_END,    [TASK_DEAD] = TRACE_SWITCH_END};
+    if (task_is_idle(from))
+        return TRACE_SWITCH_IDLE;
+    if (from->state != TASK_READY)
+        return reasons[from->state];
+    return next->priority > from->priority ? TRACE_SWITCH_URGENT : TRACE_SWITCH_SLICE;
+}
+
 void sched_switch_to(struct cpu *cpu, struct task *next)
 {
     if (cpu->current == next)
         return;
-    TRACE1(SCHED, ContextSwitch, TRACE_WORD(task_id(cpu->current), task_id(next)));
+    TRACE2(SCHED, ContextSwitch, TRACE_WORD(task_id(cpu->current), task_id(next)), switch_reason(cpu->current, next));
     next->cpu = cpu->id;
     sched_switch_bare(cpu, next, next->root == cpu->user_root ? 0 : next->root, rdtsc());
 }

@@ -108,7 +108,8 @@ struct task *task_current_caller(struct task *server, uint32_t token);
 /* ---- sched.c ---- */
 void task_wake(struct task *task, status_t status); /* a waiting task becomes ready; finish sees wake_status */
 /* The current task waits from now on: state and finish are set here. deadline DEADLINE_NEVER: no timer. */
-void task_block(struct task *task, enum task_state state, void (*finish)(struct task *), uint64_t deadline_ns);
+void task_block(struct task *task, enum task_state state, const struct channel *channel, void (*finish)(struct task *),
+                uint64_t deadline_ns);
 _Noreturn void sched_dispatch(void);  /* run whoever is next; from any system call that does not return */
 void sched_ready(struct task *task);  /* put into the run queue */
 void sched_remove(struct task *task); /* take out of run queue and timers, whatever its state */

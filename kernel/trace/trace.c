@@ -24,6 +24,9 @@ static const char *const event_names[TRACE_EVENT_COUNT] = {
 #define F_u64 8
 #define F_s64 8
 #define F_x64 8
+#define F_switch_reason 8
+#define F_wait_for 4
+#define F_tcp_state 4
 static const uint8_t event_words[TRACE_EVENT_COUNT] = {
 #define F(type, name) +F_##type
 #define E(number, Name, name, class, fields) [number] = (0 fields) / 8,
@@ -31,6 +34,18 @@ static const uint8_t event_words[TRACE_EVENT_COUNT] = {
 #undef E
 #undef F
 };
+
+uint32_t trace_event_class(uint16_t event)
+{
+    static const uint16_t classes[TRACE_EVENT_COUNT] = {
+#define F(type, name)
+#define E(number, Name, name, class, fields) [number] = TRACE_CLASS_##class,
+        TRACE_EVENTS(E, F)
+#undef E
+#undef F
+    };
+    return classes[event];
+}
 
 const char *trace_event_name(uint16_t event)
 {

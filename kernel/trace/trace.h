@@ -78,6 +78,7 @@ void trace_announce(void);                     /* TaskName of every task */
 
 size_t trace_last(struct trace_record *out, size_t max); /* newest events of all CPUs, oldest first */
 const char *trace_event_name(uint16_t event);            /* "ContextSwitch" */
+uint32_t trace_event_class(uint16_t event);              /* TRACE_CLASS_ bit; event < TRACE_EVENT_COUNT; 0: none */
 uint64_t trace_total(uint64_t *lost);
 /* lib/syscall.h, trace_read: `copy` writes `bytes` of the packet behind what it wrote before. */
 struct trace_copy {

@@ -18,5 +18,6 @@ _Static_assert(TASKS_MAX == 1024 && MSG_BATCH_MAX == 64, "limits");
 _Static_assert(USER_BASE == 0x1000 && USER_TOP == 0x7ffffffff000 && sizeof(struct msg) == 256, "user memory");
 _Static_assert(MSG_CALL == 1 && MSG_REPLY == 2 && offsetof(struct msg_header, token) == 12, "message header");
 _Static_assert(TRACE_ContextSwitch == 2 && TRACE_IpcCall == 7 && TRACE_IpcReply == 8, "trace events");
+_Static_assert(TRACE_SWITCH_CALL == 1 && TRACE_SWITCH_REPLY == 2, "reasons of a switch");
 _Static_assert(TRACE_CLASS_SCHED == 1 && TRACE_CLASS_SYSCALL == 2 && TRACE_CLASS_IPC == 4, "trace classes");
 _Static_assert(TRACE_BURST_WORDS_MAX * 8 == 128, "room for a burst");

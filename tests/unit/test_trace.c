@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "kernel/trace/trace.h"
+#include "lib/trace_metadata.h"
 #include "kernel/memory/frame.h"
 #include "kernel/x86/log.h"
 #include "tests/unit/host_machine.h"
@@ -36,6 +37,9 @@ static int teardown(void **state)
 #define F_u64 8
 #define F_s64 8
 #define F_x64 8
+#define F_switch_reason 8
+#define F_wait_for 4
+#define F_tcp_state 4
 
 static unsigned words_of(uint16_t event)
 {
@@ -51,18 +55,15 @@ static unsigned words_of(uint16_t event)
 
 static void every_event_is_whole_words_and_has_a_name(void **state)
 {
-    unsigned seen = 0;
     (void)state;
 #define F(type, name) +F_##type
-#define E(number, Name, name, class, fields)                    \
-    assert_int_equal((0 fields) % 8, 0);                        \
-    assert_in_range((0 fields) / 8, 1, 3);                      \
-    assert_string_equal(trace_event_name(TRACE_##Name), #Name); \
-    seen++;
+#define E(number, Name, name, class, fields) \
+    assert_int_equal((0 fields) % 8, 0);     \
+    assert_in_range((0 fields) / 8, 1, 3);   \
+    assert_string_equal(trace_event_name(TRACE_##Name), #Name);
     TRACE_EVENTS(E, F)
 #undef E
 #undef F
-    assert_int_equal(seen, TRACE_EVENT_COUNT - 1);
     assert_string_equal(trace_event_name(0), "Unknown");
     assert_string_equal(trace_event_name(60000), "Unknown");
 }
@@ -149,7 +150,7 @@ static void the_last_events_come_across_packet_borders(void **state)
     for (unsigned max = 1; max < 3000; max = max * 3 / 2 + 1) {
         for (uint64_t i = 0; i < 700; i++) {
             trace_record(TRACE_UserEvent, 2, i, ring->events);
-            trace_record(TRACE_Block, 1, ring->events, 0);
+            trace_record(TRACE_Wakeup, 1, ring->events, 0);
         }
         size_t count = trace_last(records, max);
         uint64_t lost, total = trace_total(&lost);
@@ -158,7 +159,7 @@ static void the_last_events_come_across_packet_borders(void **state)
             assert_int_equal(records[i].sequence, total - count + i);
             if (records[i].event == TRACE_UserEvent)
                 assert_int_equal(records[i].payload[1], records[i].sequence);
-            else if (records[i].event == TRACE_Block)
+            else if (records[i].event == TRACE_Wakeup)
                 assert_int_equal(records[i].payload[0], records[i].sequence);
             assert_int_equal(records[i].words, words_of(records[i].event));
             assert_true(i == 0 || records[i].timestamp_ns >= records[i - 1].timestamp_ns);
@@ -261,40 +262,19 @@ static void announcing_names_every_task_that_lives(void **state)
 
 static void metadata_write(FILE *f)
 {
-    fputs("/* CTF 1.8 */\n", f);
-    static const struct {
-        const char *name;
-        unsigned size, sign, base;
-    } types[] = {{"u8", 8, 0, 10},   {"u32", 32, 0, 10}, {"u64", 64, 0, 10}, {"s32", 32, 1, 10},
-                 {"s64", 64, 1, 10}, {"x32", 32, 0, 16}, {"x64", 64, 0, 16}};
-    for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++)
-        fprintf(f, "typealias integer { size = %u; align = %u; signed = %u; byte_order = le; base = %u; } := %s;\n",
-                types[i].size, types[i].size, types[i].sign, types[i].base, types[i].name);
-    fputs(
-        "trace { major = 1; minor = 8; uuid = \"6f732d74-7261-4365-8001-000000000001\"; byte_order = le;\n"
-        "packet.header := struct { u32 magic; u8 uuid[16]; u32 stream_id; }; };\n"
-        "clock { name = mono; freq = 1000000000; };\n"
-        "typealias integer { size = 64; align = 64; signed = 0; byte_order = le; map = clock.mono.value; } := ts64;\n"
-        "typealias integer { size = 48; align = 1; signed = 0; byte_order = le; map = clock.mono.value; } := ts48;\n"
-        "stream { id = 0; packet.context := struct { ts64 timestamp_begin; ts64 timestamp_end; u64 content_size;\n"
-        "u64 packet_size; u64 packet_seq_num; u64 events_discarded; u64 cpu_id; };\n"
-        "event.header := struct { integer { size = 16; align = 64; signed = 0; byte_order = le; } id; ts48 timestamp; }\n"
-        "align(64); };\n",
-        f);
-#define F(type, name) #type " _" #name "; "
-#define E(number, Name, name, class, fields)                                                                           \
-    fprintf(f, "event { stream_id = 0; id = %d; name = \"%s\"; fields := struct { %s} align(64); };\n", number, #name, \
-            fields);
-    TRACE_EVENTS(E, F)
-#undef E
-#undef F
+    static char text[TRACE_METADATA_TEXT_MAX];
+    struct trace_metadata_facts facts = {0};
+    memcpy(facts.uuid, ((struct packet_header *)ring->packets)->uuid, sizeof facts.uuid);
+    size_t length = trace_metadata_text(text, sizeof text, &facts);
+    assert_true(length < sizeof text);
+    fwrite(text, 1, length, f);
 }
 
 static void babeltrace2_reads_every_event(void **state)
 {
     static uint64_t out[TRACE_PACKET_SIZE / 8];
     char directory[] = "/tmp/test_trace.XXXXXX", path[64], command[128], line[256];
-    unsigned lines = 0, ticks = 0;
+    unsigned lines = 0, ticks = 0, listed = 0;
     (void)state;
     if (system("command -v babeltrace2 >/dev/null 2>&1")) {
         print_message("babeltrace2 is not installed: not checked\n");
@@ -302,8 +282,12 @@ static void babeltrace2_reads_every_event(void **state)
     }
     for (unsigned i = 0; i < 3000; i++) {
         uint16_t event = (uint16_t)(1 + i % (TRACE_EVENT_COUNT - 1));
+        if (!words_of(event)) /* the list has gaps */
+            continue;
         trace_record(event, words_of(event), TRACE_WORD(i, i * 3), TRACE_WORD(-i, 7));
     }
+    for (uint16_t event = 1; event < TRACE_EVENT_COUNT; event++)
+        listed += words_of(event) != 0;
     assert_non_null(mkdtemp(directory));
     snprintf(path, sizeof path, "%s/metadata", directory);
     FILE *f = fopen(path, "w");
@@ -329,7 +313,7 @@ static void babeltrace2_reads_every_event(void **state)
     assert_int_equal(system(command), 0);
     uint64_t lost, total = trace_total(&lost);
     assert_int_equal(lines, total - lost);
-    assert_in_range(ticks, (total - lost) / (TRACE_EVENT_COUNT - 1) - 1, (total - lost) / (TRACE_EVENT_COUNT - 1) + 2);
+    assert_in_range(ticks, (total - lost) / listed - 1, (total - lost) / listed + 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -495,11 +495,16 @@ static void event_line(const struct ctf_event *event, char *out, size_t size)
     size_t n = (size_t)snprintf(out, size, "%s: { cpu_id = %u }, { ", event->layout->name, event->cpu);
     for (uint32_t i = 0; i < event->layout->payload.count; i++) {
         const struct ctf_field *field = &event->layout->payload.fields[i];
+        const char *label = ctf_field_label(field, event->values[i]);
         const char *format = field->is_hex      ? "%s%s = 0x%" PRIX64
                              : field->is_signed ? "%s%s = %" PRId64
                                                 : "%s%s = %" PRIu64;
         uint64_t value = field->is_hex && field->size == 4 ? (uint32_t)event->values[i] : event->values[i];
-        n += (size_t)snprintf(out + n, size - n, format, i ? ", " : "", field->name, value);
+        if (label)
+            n += (size_t)snprintf(out + n, size - n, "%s%s = ( \"%s\" : container = %" PRIu64 " )", i ? ", " : "",
+                                  field->name, label, value);
+        else
+            n += (size_t)snprintf(out + n, size - n, format, i ? ", " : "", field->name, value);
     }
     snprintf(out + n, size - n, " }\n");
 }

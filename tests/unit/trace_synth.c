@@ -129,7 +129,7 @@ static void pass(struct synth *s, struct cpu *cpu, uint64_t least_ns, uint64_t m
 static void switch_to(struct synth *s, struct cpu *cpu, uint32_t task)
 {
     if (cpu->current != task)
-        EVENT1(ContextSwitch, PAIR(cpu->current, task));
+        EVENT2(ContextSwitch, PAIR(cpu->current, task), 1 + chance(s, 5));
     cpu->current = task;
 }
 
@@ -189,7 +189,7 @@ static void step(struct synth *s, struct cpu *cpu)
         EVENT2(LogLine, PAIR(cpu->current, 2), chance(s, 1u << 20));
     if (chance(s, 30) == 0)
         EVENT2(PageFault, 0x400000 + 4096 * chance(s, 64), PAIR(cpu->current, 0x14));
-    EVENT1(Block, PAIR(cpu->current, 2));
+    EVENT2(Block, PAIR(cpu->current, 2), 130);
     pass(s, cpu, 200, 1500);
     switch_to(s, cpu, IDLE);
 }

@@ -34,11 +34,21 @@ enum ctf_result ctf_broken(struct ctf_error *error, uint64_t offset, const char 
 
 /* ---- layout: what the metadata says ---- */
 
+/* A value of an enumeration. */
+#define CTF_LABEL_MAX 16
+#define CTF_LABELS_MAX 16
+struct ctf_label {
+    uint64_t value;
+    char text[CTF_LABEL_MAX];
+};
+
 struct ctf_field {
     char name[CTF_NAME_MAX];
     uint32_t offset, size; /* bytes from the record's start; size 1, 2, 4, 6 or 8 */
     uint32_t count;        /* 1, or an array's */
     bool is_signed, is_hex;
+    uint32_t label_count; /* 0: a plain number */
+    struct ctf_label labels[CTF_LABELS_MAX];
 };
 struct ctf_record {
     struct ctf_field fields[CTF_FIELDS_MAX];
@@ -74,6 +84,8 @@ struct ctf_layout *ctf_layout_parse(const char *text, size_t length, struct ctf_
 void ctf_layout_free(struct ctf_layout *layout);
 /* Index of the field called `name`, or -1. */
 int ctf_field_index(const struct ctf_record *record, const char *name);
+/* The name of this value in the field's enumeration; NULL: it has none. */
+const char *ctf_field_label(const struct ctf_field *field, uint64_t value);
 uint64_t ctf_field_read(const struct ctf_field *field, const uint8_t *record); /* sign-extended */
 
 /* ---- packets and their events ---- */

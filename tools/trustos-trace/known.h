@@ -8,6 +8,8 @@ typedef uint32_t u32, x32;
 typedef int32_t s32;
 typedef uint64_t u64, x64;
 typedef int64_t s64;
+typedef uint64_t switch_reason;
+typedef uint32_t wait_for, tcp_state;
 
 union known_event {
 #define F(type, name) type name;

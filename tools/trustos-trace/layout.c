@@ -16,6 +16,15 @@ int ctf_field_index(const struct ctf_record *record, const char *name)
     return -1;
 }
 
+const char *ctf_field_label(const struct ctf_field *field, uint64_t value)
+{
+    for (uint32_t i = 0; i < field->label_count; i++) {
+        if (field->labels[i].value == value)
+            return field->labels[i].text;
+    }
+    return NULL;
+}
+
 /* ---- trace ---- */
 
 static bool parse_uuid(const char *text, uint8_t uuid[16])

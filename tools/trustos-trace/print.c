@@ -28,14 +28,19 @@ static void print_field(struct printer *p, const struct ctf_event *event, uint32
     uint64_t value = event->values[i];
     const char *meaning = NULL;
     char text[32];
-    printf(field->is_hex ? " %s=0x%" PRIx64 : field->is_signed ? " %s=%" PRId64 : " %s=%" PRIu64, field->name, value);
+    const char *label = ctf_field_label(field, value);
+    if (label)
+        printf(" %s=%s", field->name, label);
+    else
+        printf(field->is_hex      ? " %s=0x%" PRIx64
+               : field->is_signed ? " %s=%" PRId64
+                                  : " %s=%" PRIu64,
+               field->name, value);
     if (names_a_task(field->name) && value <= UINT32_MAX) {
         meaning = names_task(&p->names, (uint32_t)value, text);
         meaning = meaning == text ? NULL : meaning;
     } else if (!strcmp(event->layout->name, "syscall_entry") && !strcmp(field->name, "number")) {
         meaning = names_syscall((uint32_t)value);
-    } else if (!strcmp(event->layout->name, "block") && !strcmp(field->name, "on")) {
-        meaning = names_wait((uint32_t)value);
     }
     if (meaning)
         printf("(%s)", meaning);

@@ -103,28 +103,6 @@ static bool copy_name(struct tsdl_parser *parser, char out[CTF_NAME_MAX], const 
     return true;
 }
 
-bool tsdl_typealias(struct tsdl_parser *parser)
-{
-    struct tsdl_integer integer;
-    struct tsdl_token name;
-    if (parser->type_count == TSDL_TYPES_MAX)
-        return tsdl_fail(parser, parser->token.offset, "more than %d types", TSDL_TYPES_MAX);
-    if (!tsdl_is(parser, "integer"))
-        return tsdl_fail(parser, parser->token.offset, "a type of %.40s, which this reader does not know",
-                         token_text(&parser->token));
-    tsdl_take(parser);
-    if (!parse_integer(parser, &integer) || !tsdl_expect(parser, ":=") ||
-        !take_kind(parser, TSDL_WORD, "a type's name", &name) || !tsdl_expect(parser, ";"))
-        return false;
-    if (strlen(name.text) >= CTF_NAME_MAX)
-        return tsdl_fail(parser, name.offset, "a type's name of more than %d characters", CTF_NAME_MAX - 1);
-    strcpy(integer.name, name.text);
-    parser->types[parser->type_count++] = integer;
-    return true;
-}
-
-/* ---- structs ---- */
-
 static bool parse_type(struct tsdl_parser *parser, struct tsdl_integer *integer)
 {
     struct tsdl_token word;
@@ -140,6 +118,63 @@ static bool parse_type(struct tsdl_parser *parser, struct tsdl_integer *integer)
     }
     return tsdl_fail(parser, word.offset, "the type `%.60s` is not known", word.text);
 }
+
+/* ---- enumerations: a type of integer whose values have names (CTF 1.8.3 §4.1.8) ---- */
+
+static bool parse_label(struct tsdl_parser *parser, struct tsdl_integer *type)
+{
+    struct tsdl_token text, value;
+    if (!take_kind(parser, TSDL_STRING, "a value's name", &text) || !tsdl_expect(parser, "=") ||
+        !take_kind(parser, TSDL_NUMBER, "a value", &value))
+        return false;
+    if (strlen(text.text) >= CTF_LABEL_MAX)
+        return tsdl_fail(parser, text.offset, "a value's name of more than %d characters", CTF_LABEL_MAX - 1);
+    if (type->label_count == CTF_LABELS_MAX)
+        return tsdl_fail(parser, text.offset, "an enumeration of more than %d values", CTF_LABELS_MAX);
+    struct ctf_label *label = &type->labels[type->label_count++];
+    label->value = value.number;
+    strcpy(label->text, text.text);
+    if (tsdl_is(parser, "}"))
+        return true;
+    return tsdl_expect(parser, ",");
+}
+
+/* : container { "name" = value, … } */
+static bool parse_enum(struct tsdl_parser *parser, struct tsdl_integer *type)
+{
+    if (!tsdl_expect(parser, ":") || !parse_type(parser, type) || !tsdl_expect(parser, "{"))
+        return false;
+    type->label_count = 0;
+    while (!tsdl_is(parser, "}")) {
+        if (!parse_label(parser, type))
+            return false;
+    }
+    tsdl_take(parser);
+    return true;
+}
+
+bool tsdl_typealias(struct tsdl_parser *parser)
+{
+    struct tsdl_integer integer;
+    struct tsdl_token name;
+    bool is_enum = tsdl_is(parser, "enum");
+    if (parser->type_count == TSDL_TYPES_MAX)
+        return tsdl_fail(parser, parser->token.offset, "more than %d types", TSDL_TYPES_MAX);
+    if (!is_enum && !tsdl_is(parser, "integer"))
+        return tsdl_fail(parser, parser->token.offset, "a type of %.40s, which this reader does not know",
+                         token_text(&parser->token));
+    tsdl_take(parser);
+    if (!(is_enum ? parse_enum : parse_integer)(parser, &integer) || !tsdl_expect(parser, ":=") ||
+        !take_kind(parser, TSDL_WORD, "a type's name", &name) || !tsdl_expect(parser, ";"))
+        return false;
+    if (strlen(name.text) >= CTF_NAME_MAX)
+        return tsdl_fail(parser, name.offset, "a type's name of more than %d characters", CTF_NAME_MAX - 1);
+    strcpy(integer.name, name.text);
+    parser->types[parser->type_count++] = integer;
+    return true;
+}
+
+/* ---- structs ---- */
 
 static bool parse_array(struct tsdl_parser *parser, struct ctf_field *field)
 {
@@ -176,6 +211,8 @@ static bool parse_field(struct tsdl_parser *parser, struct ctf_record *record, u
     field->size = integer.bits / 8;
     field->is_signed = integer.is_signed;
     field->is_hex = integer.is_hex;
+    field->label_count = integer.label_count;
+    memcpy(field->labels, integer.labels, sizeof field->labels);
     *bit += (uint64_t)integer.bits * field->count;
     if (record->align * 8 < integer.align_bits)
         record->align = integer.align_bits / 8;

@@ -6,6 +6,8 @@ struct tsdl_integer {
     char name[CTF_NAME_MAX];
     uint32_t bits, align_bits;
     bool is_signed, is_hex;
+    uint32_t label_count; /* 0: no enumeration */
+    struct ctf_label labels[CTF_LABELS_MAX];
 };
 #define TSDL_TYPES_MAX 64
 

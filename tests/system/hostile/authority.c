@@ -209,7 +209,7 @@ ATTACK(trace_calls_without_the_capability)
     FOR_EACH_HANDLE(h)
     {
         EXPECT(refused(log_write(h, LOG_ERROR, "forged", 6)));
-        EXPECT(refused(trace_emit(h, 1, 1)));
+        EXPECT(refused(trace_emit(h, TRACE_UserEvent, 1, 1)));
         EXPECT(refused(trace_control(h, 0)));
         EXPECT(refused(trace_read(h, 0, 0, buffer, PAGE_SIZE)));
         for (uint32_t kind = 0; kind <= INFO_OBJECTS; kind++)
@@ -223,7 +223,7 @@ ATTACK(trace_rights_are_apart)
     uint8_t *buffer = scratch.bytes;
     handle_t trace = cap_named("trace"); /* may look, and no more */
     EXPECT_IS(log_write(trace, LOG_ERROR, "forged", 6), ERR_NO_RIGHT);
-    EXPECT_IS(trace_emit(trace, 1, 1), ERR_NO_RIGHT);
+    EXPECT_IS(trace_emit(trace, TRACE_UserEvent, 1, 1), ERR_NO_RIGHT);
     EXPECT_IS(trace_control(trace, 0), ERR_NO_RIGHT);
     EXPECT_IS(system_info(trace, INFO_BOOT_LINE, 0, buffer, PAGE_SIZE), ERR_WRONG_TYPE); /* the operator's token */
     EXPECT_IS(system_info(trace, INFO_CRASH_CLEAR, 0, buffer, PAGE_SIZE), ERR_NO_RIGHT);

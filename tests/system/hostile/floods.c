@@ -166,7 +166,7 @@ ATTACK(flood_of_log_and_trace)
         text[i] = 'x';
     for (int i = 0; i < 2000; i++) {
         EXPECT_IS(log_write(trace, LOG_DEBUG, text, sizeof text), OK);
-        EXPECT_IS(trace_emit(trace, (uint32_t)i, ~0ull), OK);
+        EXPECT_IS(trace_emit(trace, TRACE_UserEvent, (uint32_t)i, ~0ull), OK);
     }
     return HELD;
 }

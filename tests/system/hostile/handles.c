@@ -76,7 +76,7 @@ static int64_t refused_everywhere(handle_t handle)
     EXPECT_IS(irq_bind(handle, handle, 0), ERR_BAD_HANDLE);
     EXPECT_IS(ioport_read(handle, 0, 1), ERR_BAD_HANDLE);
     EXPECT_IS(ioport_write(handle, 0, 1, 0), ERR_BAD_HANDLE);
-    EXPECT_IS(trace_emit(handle, 1, 1), ERR_BAD_HANDLE);
+    EXPECT_IS(trace_emit(handle, TRACE_UserEvent, 1, 1), ERR_BAD_HANDLE);
     EXPECT_IS(power_control(handle, POWER_OFF), ERR_BAD_HANDLE);
     if (handle == HANDLE_NONE)
         return HELD; /* for these it is the caller itself */
@@ -231,7 +231,7 @@ static int64_t by_pin(handle_t h)
 }
 static int64_t by_emit(handle_t h)
 {
-    return trace_emit(h, 0, 0);
+    return trace_emit(h, TRACE_UserEvent, 0, 0);
 }
 static int64_t by_log(handle_t h)
 {

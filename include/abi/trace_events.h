@@ -4,7 +4,9 @@
  * They are packed in order into u64 payload words, 4-byte fields in pairs; at most three words.
  *
  * Events of class USER come from tasks, by trace_emit(): the first field is the task, which the kernel stamps, the second is
- * 32 bits wide and the rest is one word of the task's. */
+ * 32 bits wide and the rest is one word of the task's.
+ * NetPacketIn, NetPacketOut: bytes with the Ethernet header; protocol is EtherType << 16 | the IP protocol (0 there when it is
+ * no IP packet); ports is the local one << 16 | the remote one, 0 where there are none. */
 #pragma once
 
 /* Values with names. V(NAME, value, text) */

@@ -123,7 +123,7 @@ static const struct lexicon_row rows[] = {
     W(SPACE, "space") W(SPACE, "room") W(SPACE, "capacity") W(SPACE, "storage space") W(DISK, "disk") W(DISK, "disks")
     W(DISK, "drive") W(DISK, "drives") W(DISK, "hard disk") W(DISK, "storage") W(DISK, "file system")
     W(DISK, "filesystem") W(DISK, "disk space") W(DISK, "df") W(DISK, "ssd")
-    W(TRACE, "trace") W(TRACE, "traces") W(TRACE, "tracing") W(TRACE, "tracer") W(EVENT, "event") W(EVENT, "events")
+    W(TRACE, "trace") W(TRACE, "traces") W(TRACE, "tracing") W(EVENT, "event") W(EVENT, "events")
     W(STATS, "stats") W(STATS, "statistics") W(STATS, "counters") W(STATS, "counter") W(STATS, "figures") W(STATS, "stat")
     W(CAPABILITY, "capability") W(CAPABILITY, "capabilities") W(CAPABILITY, "caps") W(CAPABILITY, "cap")
     W(CAPABILITY, "rights") W(CAPABILITY, "right") W(CAPABILITY, "permission") W(CAPABILITY, "permissions")

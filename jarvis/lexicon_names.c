@@ -8,7 +8,7 @@ const uint16_t port_name_ports[] = {21, 22, 23, 80, 443};
 /* clang-format off */
 static const struct lexicon_row rows[] = {
     W(SERVICE_NAME, "init") W(SERVICE_NAME, "devmgr") W(SERVICE_NAME, "netsrv") W(SERVICE_NAME, "fssrv")
-    W(SERVICE_NAME, "jarvis") W(SERVICE_NAME, "rconsole") W(SERVICE_NAME, "netbench")
+    W(SERVICE_NAME, "jarvis") W(SERVICE_NAME, "rconsole") W(SERVICE_NAME, "netbench") W(SERVICE_NAME, "tracer")
     W(JSON, "format json") W(JSON, "json") W(PLAN, "mode plan") W(POOL, "pools") W(POOL, "pool")
     V(PORT_NAME, 0, "ftp") V(PORT_NAME, 1, "ssh") V(PORT_NAME, 2, "telnet") V(PORT_NAME, 3, "http") V(PORT_NAME, 4, "https")
     V(TIME_UNIT, 0, "s") V(TIME_UNIT, 0, "sec") V(TIME_UNIT, 0, "second") V(TIME_UNIT, 0, "seconds")

@@ -9,6 +9,7 @@
 #define LIFE_CALLS 24000u
 #define BLOCKED_NS 30000000ul
 #define NETSRV_WAIT_NS 5000000000ul
+#define REFUSED_PAUSE_NS 20000000ul
 #define REFUSED_MOST_NS 5000000000ul
 #define WORKER_QUOTA_MOST 2048u
 #define WORKER_STACK_PAGES CLONE_STACK_PAGES
@@ -187,11 +188,12 @@ static bool end_the_living(const struct runner *r)
     return any;
 }
 
-/* No quota for it now (what an earlier one left is held by others): the next turn tries again, and after a while those
- * others end. Where nobody lives and nothing can be started for long, the kernel keeps what dead workers had. */
+/* No quota for it now: what an earlier one left is held by others, or is being taken apart at its priority, which is below
+ * ours. So nothing is started for a while, and we sleep; after a longer while those others end. Where nobody lives and nothing can be started for long, the kernel keeps what dead workers had. */
 static void start_refused(struct runner *r, status_t status)
 {
     uint64_t now = clock_now();
+    r->start_ns = now + REFUSED_PAUSE_NS;
     r->refused_since_ns = r->refused_since_ns ? r->refused_since_ns : now;
     uint64_t waited_ns = now - r->refused_since_ns;
     if (waited_ns < REFUSED_MOST_NS / 5)
@@ -215,7 +217,7 @@ void slot_start(struct runner *r, uint32_t slot)
                          .quota_pages = r->worker_quota,
                          .root = r->root,
                          .supervisor = r->slots[slot].report};
-    if (!calls_are_left(r))
+    if (!calls_are_left(r) || clock_now() < r->start_ns)
         return;
     prepare(r, slot, &rng);
     what.priority = shared_slot(slot)->priority;

@@ -73,6 +73,7 @@ struct runner {
     uint64_t ended, faulted, blocked;          /* how workers ended */
     uint64_t statuses[FUZZ_STATUSES];
     uint64_t refused_since_ns; /* 0: the last worker could be started */
+    uint64_t start_ns;         /* none is started before */
     uint32_t failures, worker_quota;
     handle_t supervisor, root, trace, init, netsrv, shared, common;
     struct runner_slot {

@@ -158,6 +158,7 @@ static struct syscall_result info_trace_state(struct sink *sink, uint64_t index)
     (void)index;
     struct trace_state state = {.mask = trace_mask};
     state.events = trace_total(&state.lost);
+    __builtin_memcpy(state.uuid, trace_uuid, sizeof state.uuid);
     for (uint32_t i = 0; i < cpu_count; i++)
         state.packets += trace_rings[i].packet_count;
     return sink_result(sink, sink_put(sink, &state, sizeof state));

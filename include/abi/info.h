@@ -25,6 +25,7 @@ struct trace_state {
     uint32_t mask;         /* TRACE_CLASS_ that are recorded */
     uint32_t only_count;   /* tasks chosen by TRACE_CONTROL_ONLY; 0: all */
     uint32_t only[8];      /* their ids */
+    uint8_t uuid[16];      /* this boot's trace: as in each packet */
 };
 
 #define SYSTEM_VERSION_MAX 32

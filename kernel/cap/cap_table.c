@@ -18,16 +18,23 @@ static status_t table_page_take(struct account *account, void **page)
 }
 
 /* Stands for the pages that a table does not have yet. */
-static struct cap_entry nothing[CAP_ENTRIES_PER_PAGE];
+static struct cap_entry *nothing(void)
+{
+    static struct cap_entry page[CAP_ENTRIES_PER_PAGE];
+    static bool filled;
+    for (uint32_t i = 0; i < CAP_ENTRIES_PER_PAGE && !filled; i++)
+        page[i].handle = CAP_ENTRY_EMPTY(i);
+    filled = true;
+    return page;
+}
 
 status_t cap_table_init(struct cap_table *table, struct account *account, struct task *task)
 {
     *table = (struct cap_table){.account = account, .task = task};
     status_t status = table_page_take(account, (void **)&table->pages);
-    for (uint32_t i = 0; i < CAP_ENTRIES_PER_PAGE; i++)
-        nothing[i].handle = CAP_ENTRY_EMPTY(i);
+    struct cap_entry *empty = nothing();
     for (uint32_t i = 0; i < CAP_TABLE_PAGES && !status; i++)
-        table->pages[i] = nothing;
+        table->pages[i] = empty;
     return status;
 }
 

@@ -3,7 +3,18 @@
  *
  * Rules
  *  - trace_* may be called anywhere in the kernel once trace_init_cpu() ran; before, events are dropped.
- *  - Writers never wait: the oldest packet is overwritten. Readers copy with interrupts off, so nobody writes meanwhile. */
+ *  - A ring has one writer, its CPU, with interrupts off. An NMI, a machine check and a panic may interrupt it between any
+ *    two instructions, and never record.
+ *  - Writers never wait: the oldest packet is overwritten. Readers (read.c) may be on any CPU, at any time, without a lock,
+ *    and in the three above: they see whole events only, and what was overwritten while they read counts as lost.
+ *
+ *      writer: an event                 writer: the next packet                reader
+ *      words behind the cursor          time and size into the full one        open_sequence, cursor, open_sequence again
+ *      cursor      (publishes)          open_sequence   (gives up the oldest)  copies
+ *                                       header over the oldest                 open_sequence: is it still kept?
+ *                                       cursor          (publishes)
+ *
+ * A release store and an acquire load are plain moves on x86. */
 #pragma once
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/platform.h"
@@ -11,16 +22,18 @@
 #include <abi/trace_events.h>
 
 struct trace_ring {
-    uint64_t *cursor, *limit; /* next free word and end of the open packet */
-    uint64_t events;          /* recorded since boot on this CPU */
-    uint8_t *packets;         /* packet_count of TRACE_PACKET_SIZE */
-    uint32_t packet_count;
-    uint64_t open_sequence;      /* number of the open packet; it lies at open_sequence % packet_count */
-    uint64_t events_before[256]; /* events recorded before each kept packet began */
+    uint64_t *cursor;       /* next free word of the open packet: readers see what is before it */
+    uint64_t *limit;        /* end of the open packet; the writer's own */
+    uint64_t events;        /* recorded since boot on this CPU; the writer's own, readers count */
+    uint8_t *packets;       /* packet_count of TRACE_PACKET_SIZE */
+    uint32_t packet_count;  /* two at least */
+    uint64_t open_sequence; /* number of the open packet; it lies at open_sequence % packet_count */
 };
 extern struct trace_ring trace_rings[CPU_MAX];
-extern uint32_t trace_mask; /* TRACE_CLASS_ bits that are recorded */
+extern uint32_t trace_mask;    /* TRACE_CLASS_ bits that are recorded */
+extern uint8_t trace_uuid[16]; /* this boot's */
 
+/* In the ring, `discarded` is the number of events recorded before the packet, lost or not. */
 struct packet_header {
     uint32_t magic;
     uint8_t uuid[16];
@@ -31,6 +44,22 @@ _Static_assert(sizeof(struct packet_header) == TRACE_PACKET_HEADER, "packet head
 
 void trace_init_cpu(struct cpu *cpu, uint32_t packets);
 uint64_t *trace_roll(struct trace_ring *ring, uint64_t now_ns); /* closes the open packet, opens the next */
+
+/* What readers may look at meanwhile is written by these alone. */
+static inline void trace_put(uint64_t *at, uint64_t word)
+{
+    __atomic_store_n(at, word, __ATOMIC_RELAXED);
+}
+static inline void trace_publish(struct trace_ring *ring, uint64_t *end, uint32_t events)
+{
+    ring->events += events;
+    __atomic_store_n(&ring->cursor, end, __ATOMIC_RELEASE);
+}
+/* Between stores, or between loads: x86 keeps either in order, so only the compiler has to be told. */
+static inline void trace_order(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
 
 #define TRACE_WORD(lo, hi) ((uint64_t)(uint32_t)(lo) | (uint64_t)(uint32_t)(hi) << 32)
 #define TRACE_BURST_WORDS_MAX 16
@@ -53,12 +82,11 @@ static inline void trace_record(uint16_t event, uint32_t words, uint64_t a, uint
     struct trace_ring *ring = cpu_this()->trace;
     uint64_t now = clock_of_tsc(rdtsc());
     uint64_t *cursor = trace_burst(ring, now);
-    cursor[0] = now << 16 | event;
-    cursor[1] = a;
+    trace_put(&cursor[0], now << 16 | event);
+    trace_put(&cursor[1], a);
     if (words > 1)
-        cursor[2] = b;
-    ring->cursor = cursor + 1 + words;
-    ring->events++;
+        trace_put(&cursor[2], b);
+    trace_publish(ring, cursor + 1 + words, 1);
 }
 
 void trace_task_name(const struct task *task); /* TaskName, if its class is on */
@@ -76,11 +104,15 @@ void trace_announce(void);                     /* TaskName of every task */
             trace_record(TRACE_##event, 2, (a), (b)); \
     } while (0)
 
-size_t trace_last(struct trace_record *out, size_t max); /* newest events of all CPUs, oldest first */
-const char *trace_event_name(uint16_t event);            /* "ContextSwitch" */
-uint32_t trace_event_class(uint16_t event);              /* TRACE_CLASS_ bit; event < TRACE_EVENT_COUNT; 0: none */
-uint64_t trace_total(uint64_t *lost);
-/* lib/syscall.h, trace_read: `copy` writes `bytes` of the packet behind what it wrote before. */
+const char *trace_event_name(uint16_t event); /* "ContextSwitch" */
+uint32_t trace_event_class(uint16_t event);   /* TRACE_CLASS_ bit; event < TRACE_EVENT_COUNT; 0: none */
+
+/* ---- read.c ---- */
+/* Newest events of all CPUs, oldest first; the caller holds the kernel lock, or stopped the other CPUs. */
+size_t trace_last(struct trace_record *out, size_t max);
+uint64_t trace_total(uint64_t *lost); /* events since boot on all CPUs, and those of them that are overwritten */
+/* lib/syscall.h, trace_read: `put` writes `count` bytes of the packet, behind what it wrote before. ERR_NOT_FOUND may come
+ * after it wrote something: the packet was overwritten meanwhile. */
 struct trace_copy {
     status_t (*put)(void *to, const void *bytes, uint64_t count);
     uint8_t *to;

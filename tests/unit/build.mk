@@ -67,7 +67,7 @@ MACHINE_IOMMU := $(addprefix irq/,iova.c iommu_domain.c vtd.c vtd_context.c vtd_
 MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_kernel.c slab_host.c vtd_model.c) \
                 $(addprefix kernel/,cap/account.c cap/cap.c cap/cap_table.c cap/cap_calls.c cap/object.c cap/object_types.c ipc/channel.c ipc/ipc.c ipc/ipc_fast.c \
                   ipc/transfer.c sched/sched.c sched/task.c sched/task_calls.c memory/memory_object.c memory/memory_calls.c memory/slab.c \
-                  irq/irq.c irq/ports.c irq/dma.c $(MACHINE_IOMMU) trace/trace.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
+                  irq/irq.c irq/ports.c irq/dma.c $(MACHINE_IOMMU) trace/trace.c trace/read.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
 machine_CFLAGS := -fno-pie -Dsched_yield=kernel_sched_yield # the sanitizers call the host's; one set of objects for all
 MACHINE_LIBS  := -no-pie -Wl,-T,tests/unit/host_machine.ld
 UNIT_TESTS += test_cap test_cap_model test_cap_shapes test_use_model test_account test_channel test_task test_iommu test_memory_object test_trace test_runq

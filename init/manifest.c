@@ -110,6 +110,17 @@ const struct manifest_entry manifest[] = {
                               {NET_NETWORK(10, 0, 2, 0), SERVICE_CONNECT | NET_HOST_BITS(8) | RIGHT_MINT}}}},
     },
     {
+        .name = "tracegen", /* makes events, less urgent than all that people use */
+        .test_only = true,
+        .priority = 10,
+        .restart = RESTART_NEVER,
+        .quota_pages = 128,
+        .stack_pages = 4,
+        .boot_option = "tracegen",
+        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_CONTROL}},
+        .links = {{.service = "netsrv", .rights = SERVICE_ATTACH, .scopes = {LISTEN(4001)}}},
+    },
+    {
         .name = "hostile", /* makes the tasks that attack, and their victims; less urgent than all that people use */
         .test_only = true,
         .priority = 10,

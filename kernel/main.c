@@ -10,11 +10,19 @@
 
 extern uint64_t boot_to_user_ns; /* info.c */
 
-/* 1 MiB of flight recorder on a machine that has room; 64 KiB where memory is scarce. */
+#define TRACE_SHARE 96u /* of the free memory */
+#define TRACE_PACKETS_MIN 16u
+#define TRACE_PACKETS_MAX 1024u
+
+/* How long a reader may be away before it loses events: 200,000 a second, 24 bytes each, fill 2 MiB in 0.4 s. A power of
+ * two for each CPU: 512 packets with 256 MiB, and the fewest where memory is scarce. */
 static uint32_t trace_packets(void)
 {
-    uint64_t frames = frame_free_count();
-    return frames > 32768 ? 256 : frames > 16384 ? 64 : 16;
+    uint64_t share = frame_free_count() / TRACE_SHARE / cpu_count;
+    uint32_t packets = TRACE_PACKETS_MAX;
+    while (packets > share && packets > TRACE_PACKETS_MIN)
+        packets /= 2;
+    return packets;
 }
 
 _Noreturn void kernel_main(uint32_t magic, uint64_t info_physical)

@@ -10,7 +10,7 @@
 #define NETSRV_BADGE 1u
 #define NET_BIT 0u
 #define RX_SIZE 2048u
-#define TX_SIZE 65536u
+#define TX_SIZE 131072u
 
 static struct tracer tracer;
 static const uint32_t ports[] = {STREAM_PORT, LIVE_PORT};
@@ -159,7 +159,6 @@ static uint64_t turn(struct tracer *t)
 {
     struct net_event event;
     uint64_t now = clock_now(), due = DEADLINE_NEVER;
-    t->packets_moved = 0;
     while (net_client_event(&t->net, &event))
         net_event(t, &event);
     listen_again(t, now);
@@ -167,7 +166,7 @@ static uint64_t turn(struct tracer *t)
         if (t->clients[i].kind)
             client_turn(t, &t->clients[i], now);
     for (unsigned i = 0; i < CLIENTS_MAX; i++) {
-        uint64_t at = client_due(t, &t->clients[i], now);
+        uint64_t at = client_due(&t->clients[i]);
         due = at < due ? at : due;
     }
     for (unsigned i = 0; i < PORTS; i++)

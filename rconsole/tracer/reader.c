@@ -170,11 +170,10 @@ bool client_output(struct tracer *t, struct client *client)
     return !client->ended;
 }
 
-static bool packet_from(struct tracer *t, struct client *client, uint32_t cpu, bool partial)
+static bool packet_from(struct client *client, uint32_t cpu, bool partial)
 {
     client->out_left = place_next(&client->places[cpu], partial, cpu, kernel_read, client->packet);
     client->out = client->packet;
-    t->packets_moved += client->out_left != 0;
     return client->out_left != 0;
 }
 
@@ -182,25 +181,55 @@ static bool whole_packet(struct tracer *t, struct client *client)
 {
     for (uint32_t i = 0; i < t->metadata.cpu_count; i++) {
         client->next_cpu = (client->next_cpu + 1) % t->metadata.cpu_count;
-        if (packet_from(t, client, client->next_cpu, false))
+        if (packet_from(client, client->next_cpu, false)) {
+            client->moved++;
             return true;
+        }
     }
     return false;
 }
 
-/* Whole packets as they come; what is begun, at most once in FLUSH_NS: so what the stream itself causes stays little. */
+/* A poll is to find a few packets: one that finds more comes sooner next time, long before the ring is full; on a quiet
+ * machine they are so rare that what the stream itself causes stays little. */
+static uint64_t next_poll(uint64_t poll_ns, uint32_t moved)
+{
+    if (moved >= 4 * POLL_PACKETS)
+        poll_ns /= 4;
+    else if (moved >= 2 * POLL_PACKETS)
+        poll_ns /= 2;
+    else if (moved < POLL_PACKETS / 2)
+        poll_ns *= 2;
+    if (poll_ns < POLL_MIN_NS)
+        return POLL_MIN_NS;
+    return poll_ns < POLL_MAX_NS ? poll_ns : POLL_MAX_NS;
+}
+
+/* What is begun, at most once in FLUSH_NS. False: the transmit ring is full. */
+static bool stream_flush(struct tracer *t, struct client *client, uint64_t now_ns)
+{
+    if (now_ns - client->flushed_ns < FLUSH_NS)
+        return true;
+    client->flushed_ns = now_ns;
+    for (uint32_t cpu = 0; cpu < t->metadata.cpu_count; cpu++)
+        if (packet_from(client, cpu, true) && !client_output(t, client))
+            return false;
+    return true;
+}
+
+/* Whole packets, when it is time; when the transmit ring is full meanwhile, the rest of them as room comes. */
 static void stream_turn(struct tracer *t, struct client *client, uint64_t now_ns)
 {
+    client->polling |= now_ns >= client->due_ns;
     do {
         if (!client_output(t, client))
             return;
-    } while (whole_packet(t, client));
-    if (now_ns - client->flushed_ns < FLUSH_NS)
+    } while (client->polling && whole_packet(t, client));
+    if (!client->polling || !stream_flush(t, client, now_ns))
         return;
-    client->flushed_ns = now_ns;
-    for (uint32_t cpu = 0; cpu < t->metadata.cpu_count; cpu++)
-        if (packet_from(t, client, cpu, true) && !client_output(t, client))
-            return;
+    client->poll_ns = next_poll(client->poll_ns, client->moved);
+    client->due_ns = now_ns + client->poll_ns;
+    client->polling = false;
+    client->moved = 0;
 }
 
 void client_turn(struct tracer *t, struct client *client, uint64_t now_ns)
@@ -217,13 +246,11 @@ void client_turn(struct tracer *t, struct client *client, uint64_t now_ns)
         (void)client_output(t, client);
 }
 
-uint64_t client_due(const struct tracer *t, const struct client *client, uint64_t now_ns)
+uint64_t client_due(const struct client *client)
 {
     if (!client->kind || client->stalled || client->ended)
         return DEADLINE_NEVER;
     if (!client->admitted)
         return client->answer_ns ? client->answer_ns : DEADLINE_NEVER;
-    if (client->kind != CLIENT_STREAM)
-        return DEADLINE_NEVER;
-    return now_ns + (t->packets_moved > BUSY_PACKETS ? POLL_BUSY_NS : POLL_NS);
+    return client->kind == CLIENT_STREAM ? client->due_ns : DEADLINE_NEVER;
 }

@@ -17,9 +17,9 @@
 #define LIVES_MAX 4u
 #define CLIENTS_MAX (STREAMS_MAX + LIVES_MAX)
 #define FLUSH_NS 150000000ull
-#define POLL_NS 50000000ull
-#define POLL_BUSY_NS 10000000ull
-#define BUSY_PACKETS 8u
+#define POLL_MAX_NS 50000000ull /* with FLUSH_NS: what happens is out within 200 ms */
+#define POLL_MIN_NS 2000000ull
+#define POLL_PACKETS 8u
 #define LOGIN_LINE_MAX 128u
 
 struct metadata {
@@ -43,6 +43,10 @@ struct client {
 
     struct place *places; /* one a CPU */
     uint32_t next_cpu;    /* round robin */
+    bool polling;         /* reads whole packets until there is none */
+    uint32_t moved;       /* packets, in this poll */
+    uint64_t due_ns;      /* when the next poll begins */
+    uint64_t poll_ns;     /* from the last one to it */
     uint64_t flushed_ns;  /* when the last partial packets went out */
     const uint8_t *out;
     uint32_t out_left;
@@ -57,7 +61,6 @@ struct tracer {
     bool asks_token, net_up;
     struct metadata metadata;
     struct client clients[CLIENTS_MAX];
-    uint32_t packets_moved; /* in this turn: how busy the trace is */
 };
 
 result_t kernel_read(uint32_t cpu, uint64_t sequence, void *buffer, uint64_t *second); /* a place_read */
@@ -71,4 +74,4 @@ void client_close(struct tracer *t, struct client *client);           /* after C
 void client_input(struct tracer *t, struct client *client);           /* DATA */
 void client_fin(struct tracer *t, struct client *client);
 void client_turn(struct tracer *t, struct client *client, uint64_t now_ns); /* moves what there is to move */
-uint64_t client_due(const struct tracer *t, const struct client *client, uint64_t now_ns);
+uint64_t client_due(const struct client *client); /* when it has something to do again, if nothing happens before */

@@ -23,7 +23,7 @@ QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 SCALE = float(os.environ.get("TIMEOUT_SCALE", "1"))
 TOKEN = "tests-token-4711"
 
-CONSOLE, AGENT, TRACE, LIVE, ECHO, DISCARD, CHARGEN, IPERF = 2323, 2324, 2325, 2326, 7, 9, 19, 5001
+CONSOLE, AGENT, TRACE, LIVE, ECHO, DISCARD, CHARGEN, IPERF, TRACEGEN = 2323, 2324, 2325, 2326, 7, 9, 19, 5001, 4001
 SERVICES = ("devmgr", "netsrv", "jarvis", "rconsole", "tracer")
 PROMPT = re.compile(rb"(?:^|\n)[^\r\n]{0,24}> ?$")
 
@@ -51,13 +51,13 @@ class Boot:
     machine: str = "pc"
     cpu: str = "qemu64"
     nic: str = "virtio-net-pci"
-    net: str = "user"  # user, peer (a tests/system/peer.py on the other end of the wire), none
+    net: str = "user"  # user, peer (a tests/system/peer.py on the other end of the wire), wire (user behind a wire.py), none
     iommu: str = ""  # options of an intel-iommu, as "intremap=on" (machine q35); it must stand before the devices
     icount: bool = False
     kernel: str = ""  # another kernel and initrd than ours: the rival's
     initrd: str = ""
     iso: str = ""  # another ISO than build/trustos.iso
-    forwards: tuple = (CONSOLE, AGENT, TRACE, LIVE, ECHO, DISCARD, CHARGEN, IPERF)
+    forwards: tuple = (CONSOLE, AGENT, TRACE, LIVE, ECHO, DISCARD, CHARGEN, IPERF, TRACEGEN)
     extra: tuple = ()
 
     def what(self):
@@ -75,13 +75,22 @@ def arguments(boot, folder, peer_port=0):
     line += boot_arguments(boot, folder)
     if boot.iommu:
         line += ["-device", f"intel-iommu,{boot.iommu}"]
-    if boot.net == "user":
-        forwards = "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in boot.forwards)
-        line += ["-netdev", f"user,id=n0{forwards}"]
-    elif boot.net == "peer":
-        line += ["-netdev", f"socket,id=n0,connect=127.0.0.1:{peer_port}"]
+    line += network_arguments(boot, peer_port)
     line += ["-device", f"{boot.nic},netdev=n0,romfile="] if boot.net != "none" else ["-nic", "none"]
     return line + list(boot.extra)
+
+
+def network_arguments(boot, peer_port):
+    user = "user" + "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in boot.forwards)
+    peer = f"socket,connect=127.0.0.1:{peer_port}"
+    if boot.net == "user":
+        return ["-netdev", f"{user},id=n0"]
+    if boot.net == "peer":
+        return ["-netdev", f"{peer},id=n0"]
+    if boot.net == "wire":  # two connections to it; a hub joins the first with the user network
+        return ["-netdev", f"{user},id=u0", "-netdev", f"{peer},id=w0", "-netdev", "hubport,hubid=1,netdev=u0,id=h0",
+                "-netdev", "hubport,hubid=1,netdev=w0,id=h1", "-netdev", f"{peer},id=n0"]
+    return []
 
 
 def boot_arguments(boot, folder):
@@ -138,7 +147,7 @@ class Machine:
             self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             preexec_fn=die_with_parent)
         self.connect_qmp()
-        if self.boot.net == "user":
+        if self.boot.net in ("user", "wire"):
             for row in self.monitor("info usernet").splitlines():
                 m = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+(\d+)", row)
                 if m:

@@ -1,0 +1,2 @@
+TEST_SERVICES += tracegen
+tracegen_SRCS := tests/system/tracegen/main.c

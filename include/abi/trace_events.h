@@ -6,7 +6,8 @@
  * Events of class USER come from tasks, by trace_emit(): the first field is the task, which the kernel stamps, the second is
  * 32 bits wide and the rest is one word of the task's.
  * NetPacketIn, NetPacketOut: bytes with the Ethernet header; protocol is EtherType << 16 | the IP protocol (0 there when it is
- * no IP packet); ports is the local one << 16 | the remote one, 0 where there are none. */
+ * no IP packet); ports is the local one << 16 | the remote one, 0 where there are none. Packets of one flow that come right
+ * after each other may be told as one event: bytes is what they have together, and NET_PACKETS(protocol) how many they are. */
 #pragma once
 
 /* Values with names. V(NAME, value, text) */
@@ -127,6 +128,10 @@ enum trace_control_op {
     TRACE_CONTROL_ONLY = 2,
 };
 #define TRACE_ONLY_MAX 8
+
+/* Of NetPacketIn's and NetPacketOut's protocol: bits 8 to 15 are the number of packets beyond the first. */
+#define NET_PACKETS(protocol) (((protocol) >> 8 & 0xff) + 1)
+#define NET_IP_PROTOCOL(protocol) ((protocol) & 0xff)
 
 /* The packet, CTF 1.8: ../shared/design/trace.md. */
 #define TRACE_PACKET_SIZE 4096

@@ -220,7 +220,8 @@ fuzz_objects = $(patsubst %,build/obj-clang-fuzz/$1/%.o,$($1_SRCS))
 UNIT_HOMES   := $(sort $(foreach t,$(UNIT_TESTS),$($t_HOME)))
 UNIT_OBJECTS := $(sort $(foreach t,$(UNIT_TESTS),$(call unit_objects,$t)))
 FUZZ_OBJECTS := $(foreach t,$(FUZZERS),$(call fuzz_objects,$t))
-unit.c = $(strip $(CC) $(HOST_FLAGS) $(SANITIZE) $($(call unit,$1)_CFLAGS)) -MD -MP -c $2 -o $3
+sanitize = $(or $($1_SANITIZE),$(SANITIZE))
+unit.c = $(strip $(CC) $(HOST_FLAGS) $(call sanitize,$(call unit,$1)) $($(call unit,$1)_CFLAGS)) -MD -MP -c $2 -o $3
 fuzz.c = $(strip clang $(HOST_FLAGS) $(SANITIZE) -fsanitize=fuzzer $($(call unit,$1)_CFLAGS)) -MD -MP -c $2 -o $3
 
 $(patsubst %,$(OBJ)/unit/%.flags,$(UNIT_TESTS) $(UNIT_HOMES)): $(OBJ)/unit/%.flags: FORCE
@@ -237,7 +238,7 @@ $(FUZZ_OBJECTS): build/obj-clang-fuzz/%.o: $$(call source,$$*) build/obj-clang-f
 	$(Q)$(call fuzz.c,$*,$<,$@)
 $(UNIT_TESTS:%=build/unit/%): build/unit/%: $$(call unit_objects,$$*) $(OBJ)/unit/%.flags build/config
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZE) -o $@ $(filter %.o,$^) -lcmocka $($*_LIBS)
+	$(Q)$(CC) $(call sanitize,$*) -o $@ $(filter %.o,$^) -lcmocka $($*_LIBS)
 $(FUZZERS:%=build/fuzz/%): build/fuzz/%: $$(call fuzz_objects,$$*) build/obj-clang-fuzz/%.flags
 	@mkdir -p $(@D)
 	$(Q)clang $(SANITIZE) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $($*_LIBS)

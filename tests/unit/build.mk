@@ -103,6 +103,15 @@ test_trace_HOME         := machine
 test_trace_LIBS           := $(MACHINE_LIBS)
 test_runq_SRCS            := tests/unit/test_runq.c
 
+# the trace's ring alone: threads as CPUs; and instruction by instruction, compiled as the kernel is
+UNIT_TESTS += test_trace_threads test_trace_steps
+TRACE_RING_SRCS := tests/unit/trace_host.c $(wildcard kernel/trace/*.c)
+test_trace_threads_SRCS     := tests/unit/test_trace_threads.c $(TRACE_RING_SRCS)
+test_trace_threads_SANITIZE := -fsanitize=thread
+test_trace_threads_LIBS     := -lpthread
+test_trace_steps_SRCS       := tests/unit/test_trace_steps.c $(TRACE_RING_SRCS)
+test_trace_steps_SANITIZE   := -O2
+
 # the trace's metadata and its tool; trace-synth makes streams for its tests
 HOST_TOOLS += trace-synth
 trace-synth_SRCS := $(addprefix tests/unit/,trace_synth_main.c trace_synth.c) lib/trace_metadata.c

@@ -38,6 +38,11 @@ static void on_event(void *context, const struct ctf_event *event)
     ++*(uint64_t *)context;
     if (event->layout < layout->events || event->layout >= layout->events + layout->event_count)
         abort();
+    for (uint32_t i = 0; i < event->layout->payload.count; i++) {
+        const char *label = ctf_field_label(layout, &event->layout->payload.fields[i], event->values[i]);
+        if (label && (!label[0] || strlen(label) >= CTF_NAME_MAX))
+            abort();
+    }
 }
 
 static void on_run(void *context, const struct model_run *run)

@@ -115,11 +115,16 @@ test_trace_steps_SANITIZE   := -O2
 # the trace's metadata and its tool; trace-synth makes streams for its tests
 HOST_TOOLS += trace-synth
 trace-synth_SRCS := $(addprefix tests/unit/,trace_synth_main.c trace_synth.c) lib/trace_metadata.c
-UNIT_TESTS += test_trace_metadata test_trace_reader
-test_trace_metadata_SRCS = tests/unit/test_trace_metadata.c $(trace_reader_SRCS)
-test_trace_metadata_HOME = trace_host
-test_trace_reader_HOME   = trace_host
-test_trace_reader_SRCS   = tests/unit/test_trace_reader.c tests/unit/trace_synth.c tools/trustos-trace/recording.c $(trace_reader_SRCS)
+UNIT_TESTS += test_trace_metadata test_trace_layout test_trace_reader test_trace_recording
+test_trace_metadata_SRCS  = tests/unit/test_trace_metadata.c $(trace_reader_SRCS)
+test_trace_layout_SRCS    = tests/unit/test_trace_layout.c $(trace_reader_SRCS)
+test_trace_reader_SRCS    = $(addprefix tests/unit/,test_trace_reader.c trace_fixture.c trace_synth.c) $(trace_reader_SRCS)
+test_trace_recording_SRCS = $(addprefix tests/unit/,test_trace_recording.c trace_fixture.c trace_synth.c) \
+                            tools/trustos-trace/recording.c $(trace_reader_SRCS)
+test_trace_metadata_HOME  = trace_host
+test_trace_layout_HOME    = trace_host
+test_trace_reader_HOME    = trace_host
+test_trace_recording_HOME = trace_host
 
 # the fuzzer of system calls
 UNIT_TESTS += test_sysfuzz

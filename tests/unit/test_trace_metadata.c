@@ -80,15 +80,15 @@ static void a_value_of_an_enumeration_has_its_name(void **state)
     struct ctf_layout *layout = layout_of(&facts);
     (void)state;
     const struct ctf_field *reason = field_of(layout, "ctx_switch", "reason");
-#define V(NAME, value, text) assert_string_equal(ctf_field_label(reason, value), text);
+#define V(NAME, value, text) assert_string_equal(ctf_field_label(layout, reason, value), text);
     TRACE_SWITCH_REASONS(V)
 #undef V
     const struct ctf_field *tcp = field_of(layout, "tcp_state", "state");
-#define V(NAME, value, text) assert_string_equal(ctf_field_label(tcp, value), text);
+#define V(NAME, value, text) assert_string_equal(ctf_field_label(layout, tcp, value), text);
     TRACE_TCP_STATES(V)
 #undef V
-    assert_null(ctf_field_label(reason, 99));
-    assert_null(ctf_field_label(field_of(layout, "wakeup", "task"), 1));
+    assert_null(ctf_field_label(layout, reason, 99));
+    assert_null(ctf_field_label(layout, field_of(layout, "wakeup", "task"), 1));
     ctf_layout_free(layout);
 }
 

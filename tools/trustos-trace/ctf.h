@@ -34,12 +34,15 @@ enum ctf_result ctf_broken(struct ctf_error *error, uint64_t offset, const char 
 
 /* ---- layout: what the metadata says ---- */
 
-/* A value of an enumeration. */
-#define CTF_LABEL_MAX 16
-#define CTF_LABELS_MAX 16
+/* What values of enumerations are called. Those of one enumeration lie together, in the layout's table. */
+#define CTF_LABELS_MAX 4096 /* of all enumerations */
 struct ctf_label {
-    uint64_t value;
-    char text[CTF_LABEL_MAX];
+    uint64_t value; /* sign-extended, as a field's */
+    char text[CTF_NAME_MAX];
+};
+struct ctf_labels {
+    struct ctf_label *at;
+    uint32_t count;
 };
 
 struct ctf_field {
@@ -47,8 +50,7 @@ struct ctf_field {
     uint32_t offset, size; /* bytes from the record's start; size 1, 2, 4, 6 or 8 */
     uint32_t count;        /* 1, or an array's */
     bool is_signed, is_hex;
-    uint32_t label_count; /* 0: a plain number */
-    struct ctf_label labels[CTF_LABELS_MAX];
+    uint32_t label_first, label_count; /* its enumeration's, in the layout's labels; 0 of them: a plain number */
 };
 struct ctf_record {
     struct ctf_field fields[CTF_FIELDS_MAX];
@@ -74,6 +76,7 @@ struct ctf_layout {
     struct ctf_context context;
     uint64_t wall_offset_s, wall_offset_ns;
     char hostname[80], release[80];
+    struct ctf_labels labels;
     struct ctf_event_layout *events;
     uint32_t event_count;
     uint16_t by_id[65536]; /* event id to index in events + 1; 0: none */
@@ -85,7 +88,7 @@ void ctf_layout_free(struct ctf_layout *layout);
 /* Index of the field called `name`, or -1. */
 int ctf_field_index(const struct ctf_record *record, const char *name);
 /* The name of this value in the field's enumeration; NULL: it has none. */
-const char *ctf_field_label(const struct ctf_field *field, uint64_t value);
+const char *ctf_field_label(const struct ctf_layout *layout, const struct ctf_field *field, uint64_t value);
 uint64_t ctf_field_read(const struct ctf_field *field, const uint8_t *record); /* sign-extended */
 
 /* ---- packets and their events ---- */

@@ -16,11 +16,12 @@ int ctf_field_index(const struct ctf_record *record, const char *name)
     return -1;
 }
 
-const char *ctf_field_label(const struct ctf_field *field, uint64_t value)
+const char *ctf_field_label(const struct ctf_layout *layout, const struct ctf_field *field, uint64_t value)
 {
     for (uint32_t i = 0; i < field->label_count; i++) {
-        if (field->labels[i].value == value)
-            return field->labels[i].text;
+        const struct ctf_label *label = &layout->labels.at[field->label_first + i];
+        if (label->value == value)
+            return label->text;
     }
     return NULL;
 }
@@ -235,7 +236,7 @@ struct ctf_layout *ctf_layout_parse(const char *text, size_t length, struct ctf_
     if (!layout || !parser) {
         ctf_broken(error, 0, "out of memory");
     } else {
-        tsdl_start(parser, text, length, error);
+        tsdl_start(parser, text, length, &layout->labels, error);
         if (parse_all(parser, layout)) {
             free(parser);
             return layout;
@@ -248,7 +249,9 @@ struct ctf_layout *ctf_layout_parse(const char *text, size_t length, struct ctf_
 
 void ctf_layout_free(struct ctf_layout *layout)
 {
-    if (layout)
-        free(layout->events);
+    if (!layout)
+        return;
+    free(layout->events);
+    free(layout->labels.at);
     free(layout);
 }

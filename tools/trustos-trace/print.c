@@ -28,7 +28,7 @@ static void print_field(struct printer *p, const struct ctf_event *event, uint32
     uint64_t value = event->values[i];
     const char *meaning = NULL;
     char text[32];
-    const char *label = ctf_field_label(field, value);
+    const char *label = ctf_field_label(p->layout, field, value);
     if (label)
         printf(" %s=%s", field->name, label);
     else

@@ -1,6 +1,7 @@
 #include "tsdl.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool tsdl_fail(struct tsdl_parser *parser, uint64_t offset, const char *format, ...)
@@ -19,10 +20,12 @@ void tsdl_take(struct tsdl_parser *parser)
     tsdl_lex(&parser->lexer, &parser->token);
 }
 
-void tsdl_start(struct tsdl_parser *parser, const char *text, size_t length, struct ctf_error *error)
+void tsdl_start(struct tsdl_parser *parser, const char *text, size_t length, struct ctf_labels *labels,
+                struct ctf_error *error)
 {
     memset(parser, 0, sizeof *parser);
     parser->lexer = (struct tsdl_lexer){.text = text, .length = length};
+    parser->labels = labels;
     parser->error = error;
     tsdl_take(parser);
 }
@@ -121,36 +124,72 @@ static bool parse_type(struct tsdl_parser *parser, struct tsdl_integer *integer)
 
 /* ---- enumerations: a type of integer whose values have names (CTF 1.8.3 §4.1.8) ---- */
 
+static bool is_value_of(const struct tsdl_integer *type, uint64_t value)
+{
+    unsigned shift = 64 - type->bits;
+    return value == (type->is_signed ? (uint64_t)((int64_t)(value << shift) >> shift) : value << shift >> shift);
+}
+
+static struct ctf_label *label_new(struct tsdl_parser *parser, uint64_t offset)
+{
+    struct ctf_labels *labels = parser->labels;
+    if (labels->count == CTF_LABELS_MAX) {
+        tsdl_fail(parser, offset, "more than %d values with names", CTF_LABELS_MAX);
+        return NULL;
+    }
+    if (labels->count % 64 == 0) {
+        void *more = realloc(labels->at, (labels->count + 64) * sizeof *labels->at);
+        if (!more)
+            tsdl_fail(parser, offset, "out of memory");
+        if (!more)
+            return NULL;
+        labels->at = more;
+    }
+    return &labels->at[labels->count++];
+}
+
+/* "name" = 3, "name" = -3 */
 static bool parse_label(struct tsdl_parser *parser, struct tsdl_integer *type)
 {
     struct tsdl_token text, value;
-    if (!take_kind(parser, TSDL_STRING, "a value's name", &text) || !tsdl_expect(parser, "=") ||
-        !take_kind(parser, TSDL_NUMBER, "a value", &value))
+    if (!take_kind(parser, TSDL_STRING, "a value's name", &text) || !tsdl_expect(parser, "="))
         return false;
-    if (strlen(text.text) >= CTF_LABEL_MAX)
-        return tsdl_fail(parser, text.offset, "a value's name of more than %d characters", CTF_LABEL_MAX - 1);
-    if (type->label_count == CTF_LABELS_MAX)
-        return tsdl_fail(parser, text.offset, "an enumeration of more than %d values", CTF_LABELS_MAX);
-    struct ctf_label *label = &type->labels[type->label_count++];
+    bool minus = tsdl_is(parser, "-");
+    if (minus)
+        tsdl_take(parser);
+    if (!take_kind(parser, TSDL_NUMBER, "a value", &value))
+        return false;
+    if (strlen(text.text) >= CTF_NAME_MAX || !text.text[0])
+        return tsdl_fail(parser, text.offset, "a value's name has 1 to %d characters", CTF_NAME_MAX - 1);
+    value.number = minus ? -value.number : value.number;
+    if (!is_value_of(type, value.number) || (minus && !type->is_signed))
+        return tsdl_fail(parser, value.offset, "the value of `%.40s` does not fit its %u bits", text.text, type->bits);
+    struct ctf_label *label = label_new(parser, text.offset);
+    if (!label)
+        return false;
     label->value = value.number;
     strcpy(label->text, text.text);
-    if (tsdl_is(parser, "}"))
-        return true;
-    return tsdl_expect(parser, ",");
+    type->label_count++;
+    return tsdl_is(parser, "}") || tsdl_expect(parser, ",");
 }
 
 /* : container { "name" = value, … } */
 static bool parse_enum(struct tsdl_parser *parser, struct tsdl_integer *type)
 {
-    if (!tsdl_expect(parser, ":") || !parse_type(parser, type) || !tsdl_expect(parser, "{"))
+    uint64_t offset = parser->token.offset;
+    if (!tsdl_expect(parser, ":") || !parse_type(parser, type))
         return false;
-    type->label_count = 0;
+    if (type->label_count)
+        return tsdl_fail(parser, offset, "an enumeration of an enumeration");
+    if (!tsdl_expect(parser, "{"))
+        return false;
+    type->label_first = parser->labels->count;
     while (!tsdl_is(parser, "}")) {
         if (!parse_label(parser, type))
             return false;
     }
     tsdl_take(parser);
-    return true;
+    return type->label_count || tsdl_fail(parser, offset, "an enumeration without values");
 }
 
 bool tsdl_typealias(struct tsdl_parser *parser)
@@ -211,8 +250,8 @@ static bool parse_field(struct tsdl_parser *parser, struct ctf_record *record, u
     field->size = integer.bits / 8;
     field->is_signed = integer.is_signed;
     field->is_hex = integer.is_hex;
+    field->label_first = integer.label_first;
     field->label_count = integer.label_count;
-    memcpy(field->labels, integer.labels, sizeof field->labels);
     *bit += (uint64_t)integer.bits * field->count;
     if (record->align * 8 < integer.align_bits)
         record->align = integer.align_bits / 8;

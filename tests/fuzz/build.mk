@@ -26,4 +26,4 @@ fuzz_crash_record_SRCS := tests/fuzz/fuzz_crash_record.c kernel/x86/crash_record
 
 # the trace tool: streams that anybody sends
 FUZZERS += fuzz_ctf
-fuzz_ctf_SRCS = tests/fuzz/fuzz_ctf.c tests/unit/trace_synth.c tools/trustos-trace/model.c $(trace_reader_SRCS)
+fuzz_ctf_SRCS = tests/fuzz/fuzz_ctf.c tests/unit/trace_synth.c $(addprefix tools/trustos-trace/,model.c mark.c net_names.c) $(trace_reader_SRCS)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "lib/trace_metadata.h"
 #include "tests/unit/trace_synth.h"
+#include "tools/trustos-trace/mark.h"
 #include "tools/trustos-trace/model.h"
 #include "tools/trustos-trace/trace.h"
 
@@ -13,6 +14,7 @@ static struct {
     size_t size, metadata; /* the first `metadata` bytes are that */
 } good;
 static struct trace *reading;
+static struct names names;
 
 static void keep(void *context, const void *bytes, size_t size)
 {
@@ -26,7 +28,8 @@ static void keep(void *context, const void *bytes, size_t size)
 
 static void make_good(void)
 {
-    const struct synth_options options = {.seed = 3, .events = 400, .cpus = 2, .flush_ns = 2000000, .task_names = true};
+    const struct synth_options options = {
+        .seed = 3, .events = 400, .cpus = 2, .flush_ns = 2000000, .task_names = true, .syscalls = true};
     struct synth_result result;
     if (!good.size)
         synth_stream(&options, keep, NULL, &result);
@@ -43,6 +46,16 @@ static void on_event(void *context, const struct ctf_event *event)
         if (label && (!label[0] || strlen(label) >= CTF_NAME_MAX))
             abort();
     }
+    struct mark mark;
+    if (mark_of(&names, layout, event, &mark) && (!mark.text[0] || !memchr(mark.text, 0, sizeof mark.text)))
+        abort();
+}
+
+static void on_syscall(void *context, const struct model_syscall *syscall)
+{
+    (void)context;
+    if (syscall->to_ns < syscall->from_ns)
+        abort();
 }
 
 static void on_run(void *context, const struct model_run *run)
@@ -71,15 +84,18 @@ static void read_stream(const uint8_t *bytes, size_t size)
     static struct model model;
     char why[256] = "";
     uint64_t counts[2] = {0};
-    struct names names = {0};
     reading = trace_open_bytes(bytes, size, why);
     if (!reading && !why[0])
         abort(); /* refused without a reason */
     if (!reading)
         return;
     for (unsigned i = 0; i < 2; i++) {
-        const struct model_sink sink = {
-            .context = &counts[i], .on_event = on_event, .on_run = on_run, .on_call = on_call, .on_wait = on_wait};
+        const struct model_sink sink = {.context = &counts[i],
+                                        .on_event = on_event,
+                                        .on_run = on_run,
+                                        .on_call = on_call,
+                                        .on_wait = on_wait,
+                                        .on_syscall = on_syscall};
         names_learn_all(&names, reading);
         model_run_all(reading, 0, 1e30, &model, &sink);
         if (counts[i] != reading->events)

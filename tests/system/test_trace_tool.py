@@ -1,6 +1,7 @@
 """The host's trace tool (build/trustos-trace) against a server that plays a stream of build/trace-synth: no machine is
 booted. Its reader has host tests (tests/unit/test_trace_reader.c); here is the program as one uses it."""
 import contextlib
+import functools
 import json
 import re
 import shutil
@@ -213,65 +214,213 @@ def table(report, title):
     return [re.split(r" {2,}", re.sub(r"(\d) +(ns|us|ms|s|%)\b *", r"\1 \2  ", row).strip()) for row in rows]
 
 
-@test()
-def the_report_agrees_with_a_second_count():
-    stream, _ = synth("events=40000", "cpus=2", "task_names", "seed=5")
+class SecondCount:
+    """What the report should say of a trace, counted anew from what `print` says of it."""
+
+    def __init__(self, path):
+        self.names = {0: "idle"}
+        self.time_of, self.reasons, self.irqs = defaultdict(int), defaultdict(int), defaultdict(int)
+        self.waits, self.readies, self.calls, self.syscalls = (defaultdict(list) for _ in range(4))
+        self.traffic, self.told, self.restarts = defaultdict(lambda: [0] * 7), defaultdict(lambda: [0, 0]), []
+        self.since, self.open_calls, self.ready, self.begun, self.inside, self.home = {}, {}, {}, {}, {}, {}
+        for m in re.finditer(r"task_name: task=(\d+)\((\w+)\)", run("print", path)[0]):
+            self.names[int(m[1])] = m[2]
+        for t, cpu, name, f in parse(path):
+            self.since.setdefault(cpu, t)
+            getattr(self, "on_" + name, lambda *unused: None)(t, cpu, f)
+
+    def wait_ends(self, t, task):
+        if task in self.begun:
+            start, on, channel = self.begun.pop(task)
+            self.waits[self.names[int(task)], on, channel].append(t - start)
+
+    def on_ctx_switch(self, t, cpu, f):
+        prev, task, reason = f["prev_task"], f["next_task"], f["reason"]
+        self.time_of[int(prev)] += t - self.since[cpu]
+        self.since[cpu] = t
+        if prev != "0":
+            self.reasons[self.names[int(prev)], reason] += 1
+        if reason == "call":
+            self.begun.setdefault(prev, (t, "reply", self.open_calls[prev][2]))
+        elif reason == "reply":
+            self.begun.setdefault(prev, (t, "message", self.home.get(prev, "0")))
+        if task in self.ready:
+            self.readies[int(task)].append(t - self.ready.pop(task))
+        self.wait_ends(t, task)
+
+    def on_block(self, t, cpu, f):
+        self.begun[f["task"]] = t, f["on"], f["object"]
+        self.home[f["task"]] = f["object"]
+
+    def on_wakeup(self, t, cpu, f):
+        self.ready[f["task"]] = t
+        self.wait_ends(t, f["task"])
+
+    def on_ipc_call(self, t, cpu, f):
+        self.open_calls[f["task"]] = t, f["op"], f["channel"]
+
+    def on_ipc_reply(self, t, cpu, f):
+        start, op, _ = self.open_calls.pop(f["caller"])
+        self.calls[self.names[int(f["caller"])], self.names[int(f["task"])], op].append((t - start, int(f["status"]) < 0))
+
+    def on_irq_entry(self, t, cpu, f):
+        self.irqs[f["vector"]] += 1
+
+    def on_syscall_entry(self, t, cpu, f):
+        self.inside[f["task"]] = t, f["number"]
+
+    def on_syscall_exit(self, t, cpu, f):
+        start, number = self.inside.pop(f["task"])
+        self.syscalls[self.names[int(f["task"])], number].append((t - start, int(f["result"]) < 0))
+
+    def port(self, protocol, port):
+        """The row: packets and bytes in, out, connections, retransmits and their bytes."""
+        return self.traffic[f"tcp {port}" if protocol == 0x08000006 else "arp"]
+
+    def on_net_packet_in(self, t, cpu, f):
+        row = self.port(int(f["protocol"], 16), int(f["ports"], 16) >> 16)
+        row[0], row[1] = row[0] + 1, row[1] + int(f["bytes"])
+
+    def on_net_packet_out(self, t, cpu, f):
+        row = self.port(int(f["protocol"], 16), int(f["ports"], 16) >> 16)
+        row[2], row[3] = row[2] + 1, row[3] + int(f["bytes"])
+
+    def on_tcp_state(self, t, cpu, f):
+        self.port(0x08000006, f["local_port"])[4] += f["state"] == "established"
+
+    def on_tcp_retransmit(self, t, cpu, f):
+        row = self.port(0x08000006, f["local_port"])
+        row[5], row[6] = row[5] + 1, row[6] + int(f["bytes"])
+
+    def tells(self, name, f):
+        row = self.told[self.names[int(f["task"])], name]
+        row[0], row[1] = row[0] + 1, row[1] + (int(f.get("status", 0)) < 0)
+
+    def on_user_event(self, t, cpu, f):
+        self.tells("user_event", f)
+
+    def on_jarvis_plan(self, t, cpu, f):
+        self.tells("jarvis_plan", f)
+
+    def on_jarvis_step(self, t, cpu, f):
+        self.tells("jarvis_step", f)
+
+    def on_service_restart(self, t, cpu, f):
+        self.restarts.append([f"{t / 1e9:.9f}", self.names[int(f["new_task"])], f["restarts"], f["code"]])
+
+
+@functools.cache
+def twice():
+    """A report of everything there is, and the second count."""
     with folder() as at:
-        (at / "t.ctf").write_bytes(stream)
-        report, _ = run("report", at / "t.ctf")
-        names = {int(f["task"]): None for _, _, n, f in parse(at / "t.ctf") if n == "task_name"}
-        for m in re.finditer(r"task_name: task=(\d+)\((\w+)\)", run("print", at / "t.ctf")[0]):
-            names[int(m[1])] = m[2]
-        names[0] = "idle"
-        time_of, since, open_calls, calls, irqs, begun = defaultdict(int), {}, {}, defaultdict(list), defaultdict(int), {}
-        waits, readies, ready = defaultdict(list), defaultdict(list), {}
-        for t, cpu, name, f in parse(at / "t.ctf"):
-            since.setdefault(cpu, t)
-            if name == "ctx_switch":
-                time_of[int(f["prev_task"])] += t - since[cpu]
-                since[cpu] = t
-                task = f["next_task"]
-                if task in ready:
-                    readies[int(task)].append(t - ready.pop(task))
-                if task in begun:
-                    waits[int(task)].append(t - begun.pop(task))
-            elif name == "block":
-                begun[f["task"]] = t
-            elif name == "wakeup":
-                ready[f["task"]] = t
-                if f["task"] in begun:
-                    waits[int(f["task"])].append(t - begun.pop(f["task"]))
-            elif name == "ipc_call":
-                open_calls[f["task"]] = (t, int(f["op"], 16))
-            elif name == "ipc_reply":
-                start, op = open_calls.pop(f["caller"])
-                calls[names[int(f["caller"])], names[int(f["task"])], hex(op)].append((t - start, int(f["status"]) < 0))
-            elif name == "irq_entry":
-                irqs[f["vector"]] += 1
+        (at / "t.ctf").write_bytes(synth("events=40000", "cpus=2", "task_names", "syscalls", "seed=5")[0])
+        return run("report", at / "t.ctf")[0], SecondCount(at / "t.ctf")
+
+
+def near_all(row, times, columns, what):
+    """p50, p99 and longest stand in these columns."""
+    times = sorted(times)
+    for column, wanted in zip(columns, (times[len(times) // 2], times[int(0.99 * len(times))], times[-1])):
+        near(ns(row[column]), wanted, f"column {column} of {what}")
+
+
+@test()
+def the_report_of_tasks_agrees_with_a_second_count():
+    report, count = twice()
     rows = {row[0]: row for row in table(report, "CPU time")}
-    check(len(rows) == len(names), report)
-    for task, name in names.items():
+    check(set(rows) == set(count.names.values()), report)
+    for task, name in count.names.items():
         if task:
-            near(ns(rows[name][1]), time_of[task], f"CPU time of {name}")
-    for task, times in readies.items():
-        near(ns(rows[names[task]][-1]), max(times), f"longest time ready of {names[task]}")
-        near(ns(rows[names[task]][-3]), sorted(times)[len(times) // 2], f"p50 of the time ready of {names[task]}")
-    rows = {row[0]: row for row in table(report, "Waits")}
-    check(set(rows) == {names[task] for task in waits}, report)
-    for task, times in waits.items():
-        check(int(rows[names[task]][1]) == len(times), f"waits of {names[task]}: {len(times)}")
-        near(ns(rows[names[task]][4]), max(times), f"longest wait of {names[task]}")
-        near(ns(rows[names[task]][2]), sorted(times)[len(times) // 2], f"p50 of the waits of {names[task]}")
+            near(ns(rows[name][1]), count.time_of[task], f"CPU time of {name}")
+    for task, times in count.readies.items():
+        near_all(rows[count.names[task]], times, (-3, -2, -1), f"time ready of {count.names[task]}")
+    head = report.split("\nWhy they stopped running\n")[1].splitlines()[0].split()
+    rows = {row[0]: row for row in table(report, "Why they stopped running")}
+    check(set(head[1:]) == {reason for _, reason in count.reasons} and {"call", "reply", "wait", "slice"} <= set(head), head)
+    said = {(name, head[i]): int(row[i]) for name, row in rows.items() for i in range(1, len(head))}
+    check({key: n for key, n in said.items() if n} == dict(count.reasons), report)
+
+
+@test()
+def the_report_of_calls_and_interrupts_agrees_with_a_second_count():
+    report, count = twice()
+    ops = dict(re.findall(r"op=(0x\w+)\((\w+)\)", run("print", "-", data=synth("events=40000", "seed=5")[0])[0]))
+    check("NET_STATUS" in ops.values() and "JARVIS_REQUEST" in ops.values(), str(ops))
+    wanted = {(caller, server, ops.get(op, op)): times for (caller, server, op), times in count.calls.items()}
     rows = {tuple(row[:3]): row for row in table(report, "Calls")}
-    check(set(rows) == set(calls), report)
+    check(set(rows) == set(wanted), report)
     for key, row in rows.items():
-        times = sorted(t for t, _ in calls[key])
-        check(int(row[3]) == len(times) and int(row[8]) == sum(failed for _, failed in calls[key]), f"{key}: {row}")
-        near(ns(row[5]), times[len(times) // 2], f"p50 of {key}")
-        near(ns(row[6]), times[int(0.99 * len(times))], f"p99 of {key}")
-        near(ns(row[7]), times[-1], f"longest of {key}")
-    for vector, count in irqs.items():
-        check(re.search(rf"^  {vector} .*\) +{count} ", report, re.M), f"vector {vector}: {count}")
+        check(int(row[3]) == len(wanted[key]) and int(row[8]) == sum(failed for _, failed in wanted[key]), f"{key}: {row}")
+        near_all(row, [t for t, _ in wanted[key]], (5, 6, 7), key)
+    for vector, n in count.irqs.items():
+        check(re.search(rf"^  {vector} .*\) +{n} .* (netsrv|rconsole)1?$", report, re.M), f"vector {vector}: {n}")
+
+
+@test()
+def the_report_of_waits_agrees_with_a_second_count():
+    report, count = twice()
+    rows = {}
+    for title, on in (("Waits for an answer", "reply"), ("Waits for messages", "message")):
+        for row in table(report, title):
+            m = re.fullmatch(r"(\w+)(?:, channel (\d+)(?: \((\w+)\))?)?", row[7])
+            check(m and m[1] == on, f"{row}")
+            check(on == "message" or m[3] in count.names.values(), f"who answers: {row}")
+            rows[row[0], m[1], m[2] or "0"] = row
+    check(set(rows) == set(count.waits), f"{sorted(count.waits)}: {report}")
+    check({on for _, on, _ in rows} == {"reply", "message"}, report)
+    for key, times in count.waits.items():
+        check(int(rows[key][1]) == len(times), f"waits of {key}: {len(times)}")
+        near_all(rows[key], times, (2, 3, 4), f"waits of {key}")
+
+
+@test()
+def the_report_of_system_calls_agrees_with_a_second_count():
+    report, count = twice()
+    rows = {(row[0], row[1]): row for row in table(report, "System calls")}
+    check({name for _, name in rows} == {"channel_call"} and len(rows) == len(count.syscalls) > 3, report)
+    for (task, _), times in count.syscalls.items():
+        row = rows[task, "channel_call"]
+        check(int(row[2]) == len(times) and int(row[8]) == sum(failed for _, failed in times), f"{task}: {row}")
+        near(ns(row[4]), sum(t for t, _ in times), f"time of {task}")
+        near_all(row, [t for t, _ in times], (5, 6, 7), task)
+
+
+@test()
+def the_report_of_what_tasks_told_agrees_with_a_second_count():
+    report, count = twice()
+    rows = {row[0]: [int(n) for n in row[1:]] for row in (re.split(r" {2,}", line.strip()) for line in
+            report.split("\nNetwork")[1].split("\n\n")[0].splitlines()[2:])}
+    check(rows.pop("all") == [sum(column) for column in zip(*count.traffic.values())], report)
+    check(rows == dict(count.traffic) and {"tcp 7", "tcp 2323", "arp"} == set(rows), report)
+    check([row for row in table(report, "Services that were started again")] == count.restarts and count.restarts, report)
+    rows = {(row[0], row[1]): row for row in table(report, "What tasks told")}
+    check(set(rows) == set(count.told), report)
+    for (task, name), (times, failed) in count.told.items():
+        check(int(rows[task, name][2]) == times, f"{task} {name}: {times}")
+        check(name != "jarvis_step" or int(rows[task, name][4]) == failed > 0, f"{task} {name}: {failed} failed")
+
+
+@test()
+def a_trace_of_an_older_kernel_is_reported_and_drawn_as_far_as_it_goes():
+    stream, made = synth("events=20000", "cpus=2", "task_names")
+    for new, old in (("switch_reason _reason", "switch_reason _raison"), ("wait_for _on", "u32      _on"), ("_object", "_obiekt"),
+                     ("net_packet_in", "was_not_known"), ("net_packet_out", "was_not_known2"), ("tcp_state\"", "tcp_stale\""),
+                     ("tcp_retransmit", "tcp_retransmix"), ("service_restart", "service_rextart"), ("jarvis_plan", "jarvix_plan"),
+                     ("jarvis_step", "jarvix_step")):
+        check(len(new) == len(old) and new.encode() in stream, new)
+        stream = stream.replace(new.encode(), old.encode())
+    report, _ = run("report", "-", data=stream)
+    for title in ("CPU time", "Calls", "Interrupts", "Waits for messages"):
+        check(len(table(report, title)) > 1, f"{title}: {report}")
+    check("Why they stopped" not in report and "Network" not in report and "started again" not in report, report)
+    check("jarvix_step" in report and re.search(r"^  rconsole .* 2$", report, re.M), report)  # by number and by their own names
+    with folder() as at:
+        run("timeline", "-", "-o", at / "t.html", data=stream)
+        page = json.loads((at / "t.html").read_text().split('id="trace">')[1].split("</script>")[0])
+        check(set(page["runs"][4::5]) == {-1} and page["marks"] and page["waits"], "runs without reasons, marks of unknown events")
+        run("perfetto", "-", "-o", at / "p.json", data=stream)
+        events = json.loads((at / "p.json").read_text())["traceEvents"]
+    check(any(e["name"] == "was_not_known" and e["pid"] == 2 for e in events) and not any("stopped" in e.get("args", {}) for e in events), "perfetto")
 
 
 @test()
@@ -281,13 +430,13 @@ def the_report_does_not_guess_across_losses():
     lost = re.findall(r"cpu\d: (\d+) packets, (\d+) events", report)
     check(sum(int(p) for p, _ in lost) == made["lost_packets"] and sum(int(e) for _, e in lost) == made["lost_events"], report)
     check(ns(table(report, "CPU time")[0][-1]) < 1e6, "idle for longer than the machine ever was")
-    slowest = max(ns(row[7]) for row in table(report, "Calls"))
+    slowest = max(ns(row[7]) for row in table(report, "Calls") if len(row) > 7)  # the last line tells of the unanswered
     check(slowest < 200e3, f"a call of {slowest} ns: its end was lost")  # none is made that takes longer
 
 
 @test()
 def perfetto_is_json_of_chrome_trace_events():
-    stream, made = synth("events=20000", "cpus=2", "task_names")
+    stream, made = synth("events=20000", "cpus=2", "task_names", "syscalls")
     with folder() as at:
         run("perfetto", "-", "-o", at / "p.json", data=stream)
         events = json.loads((at / "p.json").read_text())["traceEvents"]
@@ -296,6 +445,11 @@ def perfetto_is_json_of_chrome_trace_events():
         check({"ph", "pid", "tid", "name"} <= set(e) and (e["ph"] == "M" or e["ts"] >= 0), str(e))
         kinds[e["ph"]].append(e)
     check(set(kinds) == set("XisfbeM"), str(set(kinds)))
+    told = [e for e in kinds["i"] if e["pid"] == 2]
+    check({"net_packet_in", "tcp_state", "jarvis_plan", "service_restart"} <= {e["args"]["kind"] for e in told}, "what tasks told")
+    check(all(e["tid"] == e["args"]["task"] for e in told), "what a task told stands in its lane")
+    check({e["args"]["state"] for e in told if e["args"]["kind"] == "tcp_state"} == {"established", "closed"}, "names of values")
+    check({"call", "reply", "wait"} <= {e["args"]["stopped"] for e in kinds["X"] if e.get("args")}, "why runs ended")
     check({e["args"]["name"] for e in kinds["M"]} >= {"CPUs", "tasks", "cpu0", "cpu1", "netsrv", "rconsole1"}, "names")
     for begin, end in ("sf", "be"):
         check(sorted(e["id"] for e in kinds[begin]) == sorted(e["id"] for e in kinds[end]), "flows have two ends")
@@ -331,14 +485,28 @@ pointer('pointerdown', 700, 200); pointer('pointermove', 600, 200); pointer('poi
 probe.dragged = view.from - before;
 probe.dragWanted = (view.to - view.from) * 100 / (view.width - LABELS);
 actions.all(); draw();
-search('syscall_entry'); probe.none = $('found').textContent;
+search('no_such_event'); probe.none = $('found').textContent;
 search('ipc_call task=18(rconsole)'); probe.found = view.matches.length; probe.foundText = $('found').textContent; probe.detail = $('detail').textContent;
 actions.next(); probe.second = $('found').textContent;
 const lane = laneOfTask.get(18), i = lane.runs.from.findIndex((f, k) => lane.runs.to[k] - f > 20000);
 show(lane.runs.from[i] - 1e5, lane.runs.to[i] + 1e5); draw();
 pointer('pointerdown', xOf(lane.runs.from[i] + 15000), lane.y + 12); pointer('pointerup', xOf(lane.runs.from[i] + 15000), lane.y + 12);
 probe.clicked = $('detail').textContent;
-let inked = 0;
+search('tcp_state state=established'); probe.established = view.matches.length; probe.label = $('detail').textContent;
+search('syscall_entry netsrv channel_call'); probe.syscalls = view.matches.length;
+const told = laneOfTask.get(14), k = told.marks.at.findIndex((row, n) => n && told.marks.time[n] - told.marks.time[n - 1] > 1e5);
+show(told.marks.time[k] - 1e5, told.marks.time[k] + 1e5); draw();
+const strip = [xOf(told.marks.time[k]), told.y + view.taskHeight];
+const ink = (x, y, w, h) => new Set(new Uint32Array(context.getImageData(x, y, w, h).data.buffer)).size;
+probe.markInk = ink(strip[0] - 1, strip[1], 30, MARKS_HEIGHT - 2); probe.emptyInk = ink(LABELS + 1, 2 * view.height, 5, 5);
+probe.markText = trace.marks[told.marks.at[k] + 3];
+pointer('pointerdown', strip[0] + 6, strip[1] + 5); pointer('pointerup', strip[0] + 6, strip[1] + 5);
+probe.markClicked = $('detail').textContent;
+const blocked = laneOfTask.get(18), w = blocked.waits.from.findIndex((f, n) => blocked.waits.to[n] - f > 2e5);
+show(blocked.waits.from[w], blocked.waits.to[w]); draw();
+pointer('pointerdown', 700, blocked.y + view.taskHeight / 2); pointer('pointerup', 700, blocked.y + view.taskHeight / 2);
+probe.waitClicked = $('detail').textContent;
+probe.requests = performance.getEntriesByType('resource').map(entry => entry.name);
 const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
 const colorsSeen = new Set();
 for (let p = 0; p < pixels.length; p += 4) colorsSeen.add(pixels[p] << 16 | pixels[p + 1] << 8 | pixels[p + 2]);
@@ -371,14 +539,17 @@ def browse(at, html):
 
 @test()
 def the_timeline_zooms_moves_and_finds_in_chromium():
-    stream, made = synth("events=150000", "cpus=2", "task_names")
+    stream, made = synth("events=150000", "cpus=2", "task_names", "syscalls")
     with folder() as at:
         run("timeline", "-", "-o", at / "t.html", data=stream)
         html = (at / "t.html").read_text()
         check(not re.search(r"(src|href)=|https?:|@import|url\(", html), "the page fetches something")
         probe = browse(at, html)
         (at / "t.ctf").write_bytes(stream)
-        wanted = sum(n == "ipc_call" and f["task"] == "18" for _, _, n, f in parse(at / "t.ctf"))
+        events = [(n, f) for _, _, n, f in parse(at / "t.ctf")]
+    wanted = sum(n == "ipc_call" and f["task"] == "18" for n, f in events)
+    established = sum(n == "tcp_state" and f["state"] == "established" for n, f in events)
+    nested = sum(n == "syscall_entry" and f["task"] in ("14", "46") for n, f in events)
     check(probe["events"] == made["events"], f"{probe['events']} events of {made['events']}")
     check(probe["lanes"][:2] == ["cpu0", "cpu1"] and {"netsrv", "jarvis1"} <= set(probe["lanes"]), str(probe["lanes"]))
     check(probe["full"] == [0, probe["length"]], "it begins with all of it")
@@ -389,7 +560,14 @@ def the_timeline_zooms_moves_and_finds_in_chromium():
     check(probe["found"] == wanted > 100, f"found {probe['found']} of {wanted}")
     check(probe["foundText"] == f"1 of {wanted}" and probe["second"] == f"2 of {wanted}", probe["foundText"])
     check("ipc_call task=18(rconsole)" in probe["detail"], probe["detail"])
-    check("rconsole runs on cpu0" in probe["clicked"], probe["clicked"])
+    check(re.search(r"rconsole runs on cpu0, then: (call|wait|slice)", probe["clicked"]), probe["clicked"])
+    check(probe["established"] == established > 10 and "state=established local_port=7" in probe["label"], probe["label"])
+    check(probe["syscalls"] == nested > 10, f"{probe['syscalls']} calls of netsrv and not {nested}")
+    check(re.match(r"(in|out) (tcp:\d+|arp) \d+ B|:7 |again :|event 7: ", probe["markText"]), probe["markText"])
+    check(probe["markInk"] > 3 and probe["emptyInk"] == 1, f"a mark with its text: {probe['markInk']} colors")
+    check(re.search(r"cpu0  (net_packet_in|net_packet_out|tcp_state|tcp_retransmit|user_event) task=14\(netsrv\)", probe["markClicked"]), probe["markClicked"])
+    check(re.match(r"rconsole waits: (message|reply), channel \d+.*; woken by ", probe["waitClicked"]), probe["waitClicked"])
+    check(probe["requests"] == [], f"the page asked for {probe['requests']}")
     check(probe["colors"] > 20, f"only {probe['colors']} colors were drawn")
     check(max(probe["drawMs"]) < 2000 * SCALE, f"drawing took {probe['drawMs']} ms")  # notices a draw that visits every event of every lane
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <abi/syscall.h>
 #include "lib/trace_metadata.h"
 
 /* Every CPU has tasks of its own, so that none runs on two at once. */
@@ -126,24 +127,75 @@ static void pass(struct synth *s, struct cpu *cpu, uint64_t least_ns, uint64_t m
     cpu->now += least_ns + chance(s, most_ns - least_ns + 1);
 }
 
-static void switch_to(struct synth *s, struct cpu *cpu, uint32_t task)
+static void switch_to(struct synth *s, struct cpu *cpu, uint32_t task, enum trace_switch_reason why)
 {
     if (cpu->current != task)
-        EVENT2(ContextSwitch, PAIR(cpu->current, task), 1 + chance(s, 5));
+        EVENT2(ContextSwitch, PAIR(cpu->current, task), cpu->current ? why : TRACE_SWITCH_IDLE);
     cpu->current = task;
+}
+
+static void syscall_begins(struct synth *s, struct cpu *cpu, uint32_t task, uint32_t number)
+{
+    if (s->options->syscalls)
+        EVENT1(SyscallEntry, PAIR(task, number));
+}
+
+static void syscall_ends(struct synth *s, struct cpu *cpu, uint32_t task, int32_t result)
+{
+    if (s->options->syscalls)
+        EVENT1(SyscallExit, PAIR(task, result));
+}
+
+/* Where a task gets its messages. */
+static uint32_t channel_of(uint32_t task)
+{
+    return task + 100;
 }
 
 static void call(struct synth *s, struct cpu *cpu, uint32_t from, uint32_t to, uint32_t op)
 {
-    EVENT2(IpcCall, PAIR(from, to + 100), PAIR(op, 1));
-    switch_to(s, cpu, to);
+    syscall_begins(s, cpu, from, SYS_channel_call);
+    EVENT2(IpcCall, PAIR(from, channel_of(to)), PAIR(op, 1));
+    switch_to(s, cpu, to, TRACE_SWITCH_CALL);
     pass(s, cpu, 2000, 40000);
-    if (op == 0x204)
-        call(s, cpu, to, OWN(DEVMGR), 0x102);
+    if (op == 0x304)
+        call(s, cpu, to, OWN(DEVMGR), 0x205);
     pass(s, cpu, 1000, 9000);
     EVENT2(IpcReply, PAIR(to, from), PAIR(op, chance(s, 50) ? 0 : -7));
-    switch_to(s, cpu, from);
+    switch_to(s, cpu, from, TRACE_SWITCH_REPLY);
+    syscall_ends(s, cpu, from, 0);
     pass(s, cpu, 500, 4000);
+}
+
+/* A packet of TCP, or now and then of ARP. */
+static void packet(struct synth *s, struct cpu *cpu, bool comes)
+{
+    uint32_t bytes = 54 + (uint32_t)chance(s, 1400), port = chance(s, 3) ? 2323 : 7;
+    bool is_arp = chance(s, 20) == 0;
+    uint64_t rest = is_arp ? 0x08060000 : PAIR(0x08000006, port << 16 | 40000);
+    if (comes)
+        EVENT2(NetPacketIn, PAIR(OWN(NETSRV), bytes), rest);
+    else
+        EVENT2(NetPacketOut, PAIR(OWN(NETSRV), bytes), rest);
+}
+
+static void netsrv_tells(struct synth *s, struct cpu *cpu)
+{
+    packet(s, cpu, true);
+    pass(s, cpu, 500, 3000);
+    if (chance(s, 10) == 0)
+        EVENT2(TcpState, PAIR(OWN(NETSRV), chance(s, 2) ? TRACE_TCP_ESTABLISHED : TRACE_TCP_CLOSED), PAIR(7, 40000));
+    if (chance(s, 40) == 0)
+        EVENT2(TcpRetransmit, PAIR(OWN(NETSRV), 1460), PAIR(2323, 40001));
+    packet(s, cpu, false);
+}
+
+static void jarvis_tells(struct synth *s, struct cpu *cpu)
+{
+    uint32_t plan = (uint32_t)++s->result->calls, steps = 1 + (uint32_t)chance(s, 3);
+    EVENT2(JarvisPlan, PAIR(OWN(JARVIS), plan), PAIR(steps, 1));
+    for (uint32_t i = 0; i < steps; i++)
+        EVENT2(JarvisStep, PAIR(OWN(JARVIS), plan), PAIR(i, chance(s, 9) ? 0 : -3));
 }
 
 static void interrupt(struct synth *s, struct cpu *cpu)
@@ -155,26 +207,27 @@ static void interrupt(struct synth *s, struct cpu *cpu)
     pass(s, cpu, 200, 900);
     EVENT1(IrqExit, PAIR(vector, cpu->current));
     pass(s, cpu, 200, 900);
-    switch_to(s, cpu, woken);
+    switch_to(s, cpu, woken, TRACE_SWITCH_URGENT);
 }
 
 static void work(struct synth *s, struct cpu *cpu)
 {
-    static const uint32_t ops[] = {0x201, 0x202, 0x204, 0x301};
+    static const uint32_t ops[] = {0x302, 0x303, 0x304, 0x305};
     for (uint64_t i = 0; i < 1 + chance(s, 3); i++) {
         pass(s, cpu, 3000, 90000);
         if (cpu->current == OWN(RCONSOLE)) {
-            call(s, cpu, OWN(RCONSOLE), OWN(JARVIS), 0x301);
+            call(s, cpu, OWN(RCONSOLE), OWN(JARVIS), 0x404);
         } else {
-            EVENT2(IpcSend, PAIR(OWN(NETSRV), 130), PAIR(ops[chance(s, 4)], 1 + chance(s, 8)));
+            netsrv_tells(s, cpu);
+            EVENT2(IpcSend, PAIR(OWN(NETSRV), channel_of(OWN(RCONSOLE))), PAIR(ops[chance(s, 4)], 1 + chance(s, 8)));
             EVENT2(UserEvent, PAIR(OWN(NETSRV), 7), chance(s, 1u << 30));
         }
     }
     if (cpu->current == OWN(RCONSOLE) && chance(s, 3) == 0) {
-        s->result->calls++;
-        switch_to(s, cpu, OWN(JARVIS));
+        switch_to(s, cpu, OWN(JARVIS), TRACE_SWITCH_SLICE);
+        jarvis_tells(s, cpu);
         call(s, cpu, OWN(JARVIS), OWN(NETSRV), ops[chance(s, 4)]);
-        switch_to(s, cpu, OWN(RCONSOLE));
+        switch_to(s, cpu, OWN(RCONSOLE), TRACE_SWITCH_SLICE);
     }
 }
 
@@ -189,9 +242,11 @@ static void step(struct synth *s, struct cpu *cpu)
         EVENT2(LogLine, PAIR(cpu->current, 2), chance(s, 1u << 20));
     if (chance(s, 30) == 0)
         EVENT2(PageFault, 0x400000 + 4096 * chance(s, 64), PAIR(cpu->current, 0x14));
-    EVENT2(Block, PAIR(cpu->current, 2), 130);
+    if (chance(s, 200) == 0)
+        EVENT2(ServiceRestart, PAIR(1, OWN(DEVMGR)), PAIR(chance(s, 4), -9));
+    EVENT2(Block, PAIR(cpu->current, TRACE_WAIT_MESSAGE), channel_of(cpu->current));
     pass(s, cpu, 200, 1500);
-    switch_to(s, cpu, IDLE);
+    switch_to(s, cpu, IDLE, TRACE_SWITCH_WAIT);
 }
 
 static void name_tasks(struct synth *s, struct cpu *cpu)

@@ -14,6 +14,7 @@ struct synth_options {
     uint64_t flush_ns;       /* a packet is closed when so old, smaller than others; 0: when full */
     uint64_t first_sequence; /* of each CPU's packets */
     bool task_names;         /* with an event that abi/trace_events.h does not have: task_name, number 200 */
+    bool syscalls;           /* their class is on */
     bool no_metadata;
     uint8_t uuid_byte; /* the last one */
 };

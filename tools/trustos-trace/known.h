@@ -11,6 +11,8 @@ typedef int64_t s64;
 typedef uint64_t switch_reason;
 typedef uint32_t wait_for, tcp_state;
 
+#define USER_EVENT_FIRST 64 /* numbers of events of class USER, but for UserEvent; of newer kernels too */
+
 union known_event {
 #define F(type, name) type name;
 #define E(number, Name, name, class, fields) \
@@ -23,5 +25,10 @@ union known_event {
 };
 
 void known_resolve(struct ctf_event_layout *event); /* fills in its known and known_fields */
+/* Has the trace this field, by its place in abi/trace_events.h? */
+static inline bool known_has(const struct ctf_event *event, unsigned field)
+{
+    return event->layout->known_fields[field] >= 0;
+}
 /* False for an event that is not known. A field that the trace does not have is 0. */
 bool known_decode(const struct ctf_event *event, union known_event *out);

@@ -14,36 +14,60 @@ static struct model_task *task_of(struct model *model, uint32_t task)
 
 /* ---- who runs ---- */
 
-static void run_end(struct model *model, uint32_t cpu, uint32_t task, uint64_t now)
+static void run_end(struct model *model, uint32_t cpu, uint32_t task, uint32_t reason, uint64_t now)
 {
     struct model_cpu *c = &model->cpus[cpu];
-    struct model_run run = {.task = task, .cpu = cpu, .from_ns = c->from_ns, .to_ns = now};
+    struct model_run run = {.task = task, .cpu = cpu, .reason = reason, .from_ns = c->from_ns, .to_ns = now};
     EMIT(model, on_run, &run);
+}
+
+enum { SWITCH_REASON = 2 }; /* ContextSwitch's third field, which older kernels do not send */
+
+/* A call or an answer that switches straight to the other side has no Block: the reason tells that the task waits. */
+static void wait_by_reason(struct model *model, uint32_t id, uint32_t reason, uint64_t now)
+{
+    struct model_task *task = task_of(model, id);
+    bool calls = reason == TRACE_SWITCH_CALL;
+    if (task->is_waiting || !id || (!calls && reason != TRACE_SWITCH_REPLY))
+        return;
+    task->is_waiting = true;
+    task->wait = (struct model_wait){.task = id,
+                                     .on = calls ? TRACE_WAIT_REPLY : TRACE_WAIT_MESSAGE,
+                                     .object = !calls             ? task->channel
+                                               : task->is_calling ? task->call.channel
+                                                                  : 0,
+                                     .from_ns = now};
+}
+
+/* The task got the CPU: it was ready, or was switched to while it waited (a call or an answer went straight to it). */
+static void run_begin(struct model *model, uint32_t id, uint32_t cpu, uint32_t by, uint64_t now)
+{
+    struct model_task *task = task_of(model, id);
+    task->ran_ns = now;
+    if (task->is_ready) {
+        struct model_ready ready = {.task = id, .cpu = cpu, .from_ns = task->ready_ns, .to_ns = now};
+        EMIT(model, on_ready, &ready);
+    }
+    if (task->is_waiting) {
+        task->wait.to_ns = now;
+        task->wait.by = by;
+        EMIT(model, on_wait, &task->wait);
+    }
+    task->is_ready = task->is_waiting = false;
 }
 
 static void on_switch(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
     struct model_cpu *c = &model->cpus[event->cpu];
-    uint32_t next = known->ContextSwitch.next_task;
-    run_end(model, event->cpu, known->ContextSwitch.prev_task, event->time_ns);
+    uint32_t prev = known->ContextSwitch.prev_task, next = known->ContextSwitch.next_task;
+    uint32_t reason = known_has(event, SWITCH_REASON) ? (uint32_t)known->ContextSwitch.reason : MODEL_UNKNOWN;
+    run_end(model, event->cpu, prev, reason, event->time_ns);
+    wait_by_reason(model, prev, reason, event->time_ns);
     c->is_known = true;
     c->task = next;
     c->from_ns = event->time_ns;
-    if (!next)
-        return;
-    struct model_task *task = task_of(model, next);
-    task->ran_ns = event->time_ns;
-    if (task->is_ready) {
-        struct model_ready ready = {
-            .task = next, .cpu = event->cpu, .from_ns = task->ready_ns, .to_ns = event->time_ns};
-        EMIT(model, on_ready, &ready);
-    }
-    if (task->is_waiting) { /* switched to without a wake-up: a call or an answer went straight to it */
-        task->wait.to_ns = event->time_ns;
-        task->wait.by = known->ContextSwitch.prev_task;
-        EMIT(model, on_wait, &task->wait);
-    }
-    task->is_ready = task->is_waiting = false;
+    if (next)
+        run_begin(model, next, event->cpu, prev, event->time_ns);
 }
 
 static void on_block(struct model *model, const struct ctf_event *event, const union known_event *known)
@@ -51,12 +75,18 @@ static void on_block(struct model *model, const struct ctf_event *event, const u
     struct model_task *task = task_of(model, known->Block.task);
     task->is_waiting = true;
     task->is_ready = false;
-    task->wait = (struct model_wait){.task = known->Block.task, .on = known->Block.on, .from_ns = event->time_ns};
+    if (known->Block.on == TRACE_WAIT_MESSAGE)
+        task->channel = known->Block.object;
+    task->wait = (struct model_wait){
+        .task = known->Block.task, .on = known->Block.on, .object = known->Block.object, .from_ns = event->time_ns};
 }
 
 static void on_wakeup(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
     struct model_task *task = task_of(model, known->Wakeup.task);
+    struct model_cpu *c = &model->cpus[event->cpu];
+    if (c->irq_depth)
+        c->irqs[c->irq_depth - 1].woken = known->Wakeup.task;
     if (task->is_waiting) {
         task->wait.to_ns = event->time_ns;
         task->wait.by = known->Wakeup.by_task;
@@ -112,6 +142,29 @@ static void on_reply(struct model *model, const struct ctf_event *event, const u
     EMIT(model, on_call, call);
 }
 
+/* ---- system calls ---- */
+
+static void on_syscall_entry(struct model *model, const struct ctf_event *event, const union known_event *known)
+{
+    struct model_task *task = task_of(model, known->SyscallEntry.task);
+    task->is_in_syscall = true;
+    task->syscall = (struct model_syscall){.task = known->SyscallEntry.task,
+                                           .number = known->SyscallEntry.number,
+                                           .cpu = event->cpu,
+                                           .from_ns = event->time_ns};
+}
+
+static void on_syscall_exit(struct model *model, const struct ctf_event *event, const union known_event *known)
+{
+    struct model_task *task = task_of(model, known->SyscallExit.task);
+    if (!task->is_in_syscall)
+        return;
+    task->is_in_syscall = false;
+    task->syscall.result = known->SyscallExit.result;
+    task->syscall.to_ns = event->time_ns;
+    EMIT(model, on_syscall, &task->syscall);
+}
+
 /* ---- interrupts ---- */
 
 static void on_irq_entry(struct model *model, const struct ctf_event *event, const union known_event *known)
@@ -141,9 +194,17 @@ static void on_irq_exit(struct model *model, const struct ctf_event *event, cons
 
 typedef void (*event_fn)(struct model *model, const struct ctf_event *event, const union known_event *known);
 static const event_fn handlers[TRACE_EVENT_COUNT] = {
-    [TRACE_ContextSwitch] = on_switch, [TRACE_Block] = on_block,        [TRACE_Wakeup] = on_wakeup,
-    [TRACE_TaskExit] = on_exit_task,   [TRACE_IpcCall] = on_call,       [TRACE_IpcReceive] = on_receive,
-    [TRACE_IpcReply] = on_reply,       [TRACE_IrqEntry] = on_irq_entry, [TRACE_IrqExit] = on_irq_exit,
+    [TRACE_ContextSwitch] = on_switch,
+    [TRACE_Block] = on_block,
+    [TRACE_Wakeup] = on_wakeup,
+    [TRACE_TaskExit] = on_exit_task,
+    [TRACE_IpcCall] = on_call,
+    [TRACE_IpcReceive] = on_receive,
+    [TRACE_IpcReply] = on_reply,
+    [TRACE_IrqEntry] = on_irq_entry,
+    [TRACE_IrqExit] = on_irq_exit,
+    [TRACE_SyscallEntry] = on_syscall_entry,
+    [TRACE_SyscallExit] = on_syscall_exit,
 };
 
 static void feed_loss(struct model *model, const struct trace_item *item)
@@ -151,7 +212,7 @@ static void feed_loss(struct model *model, const struct trace_item *item)
     const struct ctf_loss *loss = item->loss;
     struct model_cpu *c = &model->cpus[loss->cpu];
     if (c->is_known)
-        run_end(model, loss->cpu, c->task, loss->from_ns > c->from_ns ? loss->from_ns : c->from_ns);
+        run_end(model, loss->cpu, c->task, MODEL_UNKNOWN, loss->from_ns > c->from_ns ? loss->from_ns : c->from_ns);
     c->is_known = false;
     c->irq_depth = 0;
     c->from_ns = item->time_ns;
@@ -159,7 +220,7 @@ static void feed_loss(struct model *model, const struct trace_item *item)
         struct model_task *task = model->tasks.entries[i];
         model->dropped_calls += task->is_calling;
         model->dropped_waits += task->is_waiting;
-        task->is_calling = task->is_waiting = task->is_ready = false;
+        task->is_calling = task->is_waiting = task->is_ready = task->is_in_syscall = false;
     }
     if (model->sink->on_loss)
         model->sink->on_loss(model->sink->context, loss, item->time_ns);
@@ -195,10 +256,16 @@ void model_finish(struct model *model, const struct trace *trace, uint64_t end_n
         const struct model_cpu *c = &model->cpus[cpu];
         uint64_t told_until = trace->lanes[cpu]->scanned.end_ns, end = told_until < end_ns ? told_until : end_ns;
         if (c->is_known && end > c->from_ns)
-            run_end(model, cpu, c->task, end);
+            run_end(model, cpu, c->task, MODEL_UNKNOWN, end);
     }
-    for (uint32_t i = 0; i < model->tasks.count; i++)
-        model->unanswered += ((struct model_task *)model->tasks.entries[i])->is_calling;
+    for (uint32_t i = 0; i < model->tasks.count; i++) {
+        struct model_task *task = model->tasks.entries[i];
+        model->unanswered += task->is_calling;
+        task->wait.is_open = true;
+        task->wait.to_ns = end_ns > task->wait.from_ns ? end_ns : task->wait.from_ns;
+        if (task->is_waiting)
+            EMIT(model, on_wait, &task->wait);
+    }
     table_free(&model->tasks);
 }
 

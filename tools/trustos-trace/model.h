@@ -11,8 +11,10 @@
 #include "table.h"
 #include "trace.h"
 
+#define MODEL_UNKNOWN UINT32_MAX
 struct model_run { /* a task on a CPU */
     uint32_t task, cpu;
+    uint32_t reason; /* why it stopped, as ContextSwitch says it; MODEL_UNKNOWN: the trace does not tell */
     uint64_t from_ns, to_ns;
 };
 struct model_call {
@@ -21,8 +23,10 @@ struct model_call {
     uint64_t from_ns, taken_ns, to_ns;     /* called; the server had it at the latest; answered */
     uint64_t caller_ran_ns, server_ran_ns; /* since when the one ran as it called, the other as it answered */
 };
-struct model_wait { /* from Block to Wakeup, or to a switch straight to it */
+struct model_wait { /* from Block, or a switch by its own call or answer, to Wakeup or a switch straight to it */
     uint32_t task, on, by;
+    bool is_open;    /* it still waits where the trace ends */
+    uint64_t object; /* the channel; 0: the trace does not tell */
     uint64_t from_ns, to_ns;
 };
 struct model_ready { /* from Wakeup until it runs */
@@ -31,6 +35,12 @@ struct model_ready { /* from Wakeup until it runs */
 };
 struct model_irq {
     uint32_t vector, cpu, task;
+    uint32_t woken; /* the last task that it woke; 0: none */
+    uint64_t from_ns, to_ns;
+};
+struct model_syscall { /* the time that it waited inside is its own */
+    uint32_t task, number, cpu;
+    int32_t result;
     uint64_t from_ns, to_ns;
 };
 
@@ -41,6 +51,7 @@ struct model_sink { /* any may be NULL */
     void (*on_wait)(void *context, const struct model_wait *wait);
     void (*on_ready)(void *context, const struct model_ready *ready);
     void (*on_irq)(void *context, const struct model_irq *irq);
+    void (*on_syscall)(void *context, const struct model_syscall *syscall);
     void (*on_event)(void *context, const struct ctf_event *event);
     void (*on_loss)(void *context, const struct ctf_loss *loss, uint64_t time_ns);
 };
@@ -53,10 +64,12 @@ struct model_cpu {
     struct model_irq irqs[MODEL_IRQ_DEPTH];
 };
 struct model_task {
-    bool is_calling, is_waiting, is_ready;
+    bool is_calling, is_waiting, is_ready, is_in_syscall;
+    struct model_syscall syscall;
     struct model_call call;
     struct model_wait wait;
     uint64_t ready_ns, ran_ns, received_ns; /* became ready; ran or received last */
+    uint64_t channel;                       /* where it waited for messages last; 0: not known */
 };
 struct model {
     const struct model_sink *sink;

@@ -1,44 +1,84 @@
 #include "names.h"
 #include <abi/syscall.h>
-#include <abi/task.h>
+#include <proto/devmgr.h>
+#include <proto/init.h>
+#include <proto/jarvis.h>
+#include <proto/net.h>
 #include <stdio.h>
 #include <string.h>
+#include "known.h"
 
 /* ---- tasks ---- */
 
 #define NAME_SIZE 17 /* two words of name and a NUL */
 
-void names_learn(struct names *names, const struct ctf_event *event)
+static void learn_name(struct names *names, uint32_t task, uint64_t low, uint64_t high)
 {
     char name[NAME_SIZE] = "";
-    const struct ctf_record *payload = &event->layout->payload;
-    if (strcmp(event->layout->name, "task_name"))
-        return;
-    int task = ctf_field_index(payload, "task"), lo = ctf_field_index(payload, "name_lo"),
-        hi = ctf_field_index(payload, "name_hi");
-    if (task < 0 || lo < 0 || hi < 0)
-        return;
-    memcpy(name, &event->values[lo], 8);
-    memcpy(name + 8, &event->values[hi], 8);
+    memcpy(name, &low, 8);
+    memcpy(name + 8, &high, 8);
     for (char *c = name; *c; c++)
         *c = *c <= ' ' || *c > '~' || *c == '"' || *c == '\\' || *c == '<' ? '?' : *c;
-    if (!name[0])
-        return;
     names->tasks.entry_size = NAME_SIZE;
-    memcpy(table_get(&names->tasks, (uint32_t)event->values[task], 0, 0), name, NAME_SIZE);
+    if (name[0])
+        memcpy(table_get(&names->tasks, task, 0, 0), name, NAME_SIZE);
+}
+
+/* An answer comes from who receives; a channel that was not seen is 0. */
+static void learn_receiver(struct names *names, uint64_t channel, uint32_t task)
+{
+    names->channels.entry_size = sizeof task;
+    if (channel && channel <= UINT32_MAX)
+        memcpy(table_get(&names->channels, (uint32_t)channel, 0, 0), &task, sizeof task);
+}
+
+static uint32_t *call_of(struct names *names, uint32_t caller)
+{
+    names->calls.entry_size = sizeof(uint32_t);
+    return table_get(&names->calls, caller, 0, 0);
+}
+
+static void learn_answer(struct names *names, uint32_t caller, uint32_t server)
+{
+    uint32_t *channel = call_of(names, caller);
+    learn_receiver(names, *channel, server);
+    *channel = 0;
+}
+
+void names_learn(struct names *names, const struct ctf_event *event)
+{
+    uint16_t id = event->layout->known;
+    union known_event known;
+    if ((id != TRACE_TaskName && id != TRACE_Block && id != TRACE_IpcReceive && id != TRACE_IpcCall &&
+         id != TRACE_IpcReply) ||
+        !known_decode(event, &known))
+        return;
+    if (id == TRACE_TaskName)
+        learn_name(names, known.TaskName.task, known.TaskName.name_lo, known.TaskName.name_hi);
+    else if (id == TRACE_IpcCall)
+        *call_of(names, known.IpcCall.task) = known.IpcCall.channel;
+    else if (id == TRACE_IpcReply)
+        learn_answer(names, known.IpcReply.caller, known.IpcReply.task);
+    else if (id == TRACE_IpcReceive)
+        learn_receiver(names, known.IpcReceive.channel, known.IpcReceive.task);
+    else if (known.Block.on == TRACE_WAIT_MESSAGE)
+        learn_receiver(names, known.Block.object, known.Block.task);
 }
 
 void names_learn_all(struct names *names, struct trace *trace)
 {
     struct trace_item item;
-    bool wanted = false;
-    for (uint32_t i = 0; i < trace->layout->event_count; i++)
-        wanted |= !strcmp(trace->layout->events[i].name, "task_name");
-    while (wanted && trace_next(trace, &item) != TRACE_ITEM_END) {
+    while (trace_next(trace, &item) != TRACE_ITEM_END) {
         if (item.kind == TRACE_ITEM_EVENT)
             names_learn(names, item.event);
     }
     trace_rewind(trace);
+}
+
+uint32_t names_receiver(const struct names *names, uint64_t channel)
+{
+    const uint32_t *task = channel <= UINT32_MAX ? table_find(&names->channels, (uint32_t)channel, 0, 0) : NULL;
+    return task ? *task : 0;
 }
 
 const char *names_task(const struct names *names, uint32_t task, char out[32])
@@ -53,17 +93,24 @@ const char *names_task(const struct names *names, uint32_t task, char out[32])
 void names_free(struct names *names)
 {
     table_free(&names->tasks);
+    table_free(&names->channels);
+    table_free(&names->calls);
 }
 
-/* ---- the kernel's own ---- */
+/* ---- values ---- */
 
-const char *names_wait(uint32_t on)
+const char *names_value(const struct ctf_layout *layout, uint16_t known, const char *field, uint64_t value,
+                        char out[24])
 {
-    static const char *const states[] = {[TASK_RECEIVING] = "a message or signal",
-                                         [TASK_CALLING] = "a server to take its call",
-                                         [TASK_REPLYING] = "an answer",
-                                         [TASK_FAULTED] = "its supervisor, after a fault"};
-    return on < sizeof states / sizeof states[0] ? states[on] : NULL;
+    snprintf(out, 24, "%llu", (unsigned long long)value);
+    for (uint32_t i = 0; i < layout->event_count; i++) {
+        const struct ctf_record *payload = &layout->events[i].payload;
+        int at = layout->events[i].known == known ? ctf_field_index(payload, field) : -1;
+        const char *label = at >= 0 ? ctf_field_label(layout, &payload->fields[at], value) : NULL;
+        if (label)
+            return label;
+    }
+    return out;
 }
 
 const char *names_syscall(uint32_t number)
@@ -72,4 +119,35 @@ const char *names_syscall(uint32_t number)
     static const char *const calls[] = {SYSCALL_LIST(X)};
 #undef X
     return number < SYS_COUNT ? calls[number] : NULL;
+}
+
+const char *names_op(uint32_t op)
+{
+#define X(name, number, ...) {(uint32_t)PROTO << 8 | (number), #name},
+    static const struct {
+        uint32_t op;
+        const char *name;
+    } ops[] = {
+#define PROTO PROTO_INIT
+        INIT_OPS(X)
+#undef PROTO
+#define PROTO PROTO_DEVMGR
+            DEVMGR_OPS(X)
+#undef PROTO
+#define PROTO PROTO_NET
+                NET_OPS(X)
+#undef PROTO
+#define PROTO PROTO_JARVIS
+                    JARVIS_OPS(X)
+#undef PROTO
+#define PROTO PROTO_CONSOLE
+                        CONSOLE_OPS(X)
+#undef PROTO
+    };
+#undef X
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        if (ops[i].op == op)
+            return ops[i].name;
+    }
+    return NULL;
 }

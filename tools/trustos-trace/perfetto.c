@@ -1,10 +1,11 @@
 /* Chrome trace events, which ui.perfetto.dev and chrome://tracing open. Process 1 has a thread for each CPU with what ran
- * there; process 2 one for each task with where it ran, its calls (as asynchronous slices) and arrows from caller to
- * server and back. */
+ * there; process 2 one for each task with where it ran, what it told, its calls and system calls (as asynchronous slices)
+ * and arrows from caller to server and back. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "commands.h"
+#include "mark.h"
 #include "model.h"
 #include "output.h"
 
@@ -15,7 +16,8 @@ struct perfetto {
     FILE *out;
     struct names names;
     struct table tasks; /* those that are shown; the entry is nothing */
-    uint64_t flows;
+    const struct ctf_layout *layout;
+    uint64_t flows, syscalls;
     bool begun;
 };
 
@@ -40,30 +42,39 @@ static void name(struct perfetto *p, const char *text)
     output_string(p->out, text);
 }
 
-static void slice(struct perfetto *p, uint32_t process, uint32_t thread, uint64_t from, uint64_t to, const char *text)
+/* `stopped`: why it ended, or NULL. */
+static void slice(struct perfetto *p, uint32_t process, uint32_t thread, uint64_t from, uint64_t to, const char *text,
+                  const char *stopped)
 {
     begin(p, "X", process, thread, from);
     fprintf(p->out, ",\"dur\":%" PRIu64 ".%03u", (to - from) / 1000, (unsigned)((to - from) % 1000));
     name(p, text);
+    if (stopped) {
+        fputs(",\"args\":{\"stopped\":", p->out);
+        output_string(p->out, stopped);
+        fputs("}", p->out);
+    }
     fputs("}", p->out);
 }
 
 static void on_run(void *context, const struct model_run *run)
 {
     struct perfetto *p = context;
-    char cpu[24];
+    char cpu[24], why[24];
     if (!run->task)
         return;
-    slice(p, CPUS, run->cpu, run->from_ns, run->to_ns, TASK(run->task));
+    const char *stopped =
+        run->reason == MODEL_UNKNOWN ? NULL : names_value(p->layout, TRACE_ContextSwitch, "reason", run->reason, why);
+    slice(p, CPUS, run->cpu, run->from_ns, run->to_ns, TASK(run->task), stopped);
     snprintf(cpu, sizeof cpu, "cpu%u", run->cpu);
-    slice(p, TASKS, run->task, run->from_ns, run->to_ns, cpu);
+    slice(p, TASKS, run->task, run->from_ns, run->to_ns, cpu, stopped);
 }
 
 static void on_irq(void *context, const struct model_irq *irq)
 {
     char text[24];
     snprintf(text, sizeof text, "irq %u", irq->vector);
-    slice(context, CPUS, irq->cpu, irq->from_ns, irq->to_ns, text);
+    slice(context, CPUS, irq->cpu, irq->from_ns, irq->to_ns, text, NULL);
 }
 
 /* It begins within a slice that began at ran_ns, and may end at from_ns. */
@@ -84,8 +95,9 @@ static void arrow(struct perfetto *p, uint32_t from, uint64_t ran_ns, uint64_t f
 static void on_call(void *context, const struct model_call *call)
 {
     struct perfetto *p = context;
-    char text[80];
-    snprintf(text, sizeof text, "call %#x to %.40s", call->op, TASK(call->server));
+    char text[80], op[24];
+    snprintf(op, sizeof op, "call %#x", call->op);
+    snprintf(text, sizeof text, "%.32s to %.40s", names_op(call->op) ? names_op(call->op) : op, TASK(call->server));
     TASK(call->caller);
     arrow(p, call->caller, call->caller_ran_ns, call->from_ns, call->server, call->taken_ns, "call");
     arrow(p, call->server, call->server_ran_ns, call->to_ns, call->caller, call->to_ns, "reply");
@@ -100,26 +112,61 @@ static void on_call(void *context, const struct model_call *call)
     fputs("}", p->out);
 }
 
+static void on_syscall(void *context, const struct model_syscall *syscall)
+{
+    struct perfetto *p = context;
+    char number[24];
+    snprintf(number, sizeof number, "system call %u", syscall->number);
+    const char *text = names_syscall(syscall->number) ? names_syscall(syscall->number) : number;
+    TASK(syscall->task);
+    p->syscalls++;
+    begin(p, "b", TASKS, syscall->task, syscall->from_ns);
+    fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"syscall\",\"args\":{\"result\":%d}", p->syscalls, syscall->result);
+    name(p, text);
+    fputs("}", p->out);
+    begin(p, "e", TASKS, syscall->task, syscall->to_ns);
+    fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"syscall\"", p->syscalls);
+    name(p, text);
+    fputs("}", p->out);
+}
+
+static void field_value(struct perfetto *p, const struct ctf_field *field, uint64_t value)
+{
+    const char *label = ctf_field_label(p->layout, field, value);
+    if (label)
+        output_string(p->out, label);
+    else
+        fprintf(p->out, field->is_hex ? "\"0x%" PRIx64 "\"" : field->is_signed ? "%" PRId64 : "%" PRIu64, value);
+}
+
+/* What a task told stands in its own lane. */
+static void instant(struct perfetto *p, const struct ctf_event *event)
+{
+    struct mark mark;
+    bool is_mark = mark_of(&p->names, p->layout, event, &mark);
+    if (is_mark)
+        TASK(mark.task);
+    begin(p, "i", is_mark ? TASKS : CPUS, is_mark ? mark.task : event->cpu, event->time_ns);
+    name(p, is_mark ? mark.text : event->layout->name);
+}
+
 /* What is not shown as a slice or an arrow. */
 static void on_event(void *context, const struct ctf_event *event)
 {
     struct perfetto *p = context;
     uint16_t known = event->layout->known;
     if (known == TRACE_ContextSwitch || known == TRACE_IpcCall || known == TRACE_IpcReply || known == TRACE_IrqEntry ||
-        known == TRACE_IrqExit)
+        known == TRACE_IrqExit || known == TRACE_SyscallEntry || known == TRACE_SyscallExit)
         return;
-    begin(p, "i", CPUS, event->cpu, event->time_ns);
-    name(p, event->layout->name);
-    fputs(",\"s\":\"t\",\"args\":{", p->out);
+    instant(p, event);
+    fputs(",\"s\":\"t\",\"args\":{\"kind\":", p->out);
+    output_string(p->out, event->layout->name);
     for (uint32_t i = 0; i < event->layout->payload.count; i++) {
         const struct ctf_field *field = &event->layout->payload.fields[i];
-        fputs(i ? "," : "", p->out);
+        fputs(",", p->out);
         output_string(p->out, field->name);
-        fprintf(p->out,
-                field->is_hex      ? ":\"0x%" PRIx64 "\""
-                : field->is_signed ? ":%" PRId64
-                                   : ":%" PRIu64,
-                event->values[i]);
+        fputs(":", p->out);
+        field_value(p, field, event->values[i]);
     }
     fputs("}}", p->out);
 }
@@ -144,7 +191,13 @@ static void label(struct perfetto *p, const char *what, uint32_t process, uint32
 static void write_all(struct perfetto *p, struct trace *trace, const struct options *options)
 {
     static struct model model;
-    const struct model_sink sink = {p, on_run, on_call, NULL, NULL, on_irq, on_event, on_loss};
+    const struct model_sink sink = {.context = p,
+                                    .on_run = on_run,
+                                    .on_call = on_call,
+                                    .on_irq = on_irq,
+                                    .on_syscall = on_syscall,
+                                    .on_event = on_event,
+                                    .on_loss = on_loss};
     char text[32];
     fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[", p->out);
     begin(p, "M", CPUS, 0, 0);
@@ -172,6 +225,7 @@ int command_perfetto(const struct options *options)
         trace_close(trace);
         return options->output ? 1 : 2;
     }
+    p.layout = trace->layout;
     names_learn_all(&p.names, trace);
     write_all(&p, trace, options);
     int status = !output_close(options, p.out);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include "commands.h"
+#include "known.h"
 #include "names.h"
 
 struct printer {
@@ -19,6 +20,11 @@ static bool names_a_task(const char *field)
 {
     size_t n = strlen(field);
     return (n >= 4 && !strcmp(field + n - 4, "task")) || !strcmp(field, "caller");
+}
+
+static bool names_a_channel(const struct ctf_event *event, const char *field)
+{
+    return !strcmp(field, "channel") || (event->layout->known == TRACE_Block && !strcmp(field, "object"));
 }
 
 /* " key=value", with what the number stands for behind it. */
@@ -39,6 +45,11 @@ static void print_field(struct printer *p, const struct ctf_event *event, uint32
     if (names_a_task(field->name) && value <= UINT32_MAX) {
         meaning = names_task(&p->names, (uint32_t)value, text);
         meaning = meaning == text ? NULL : meaning;
+    } else if (names_a_channel(event, field->name)) {
+        uint32_t receiver = names_receiver(&p->names, value);
+        meaning = receiver ? names_task(&p->names, receiver, text) : NULL;
+    } else if (!strcmp(field->name, "op") && value) {
+        meaning = names_op((uint32_t)value);
     } else if (!strcmp(event->layout->name, "syscall_entry") && !strcmp(field->name, "number")) {
         meaning = names_syscall((uint32_t)value);
     }

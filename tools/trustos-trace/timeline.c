@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "commands.h"
+#include "mark.h"
 #include "model.h"
 #include "output.h"
 
@@ -19,8 +20,9 @@ PAGE(page_input, "timeline_input.js");
 
 #define MANY_EVENTS 3000000
 
-enum { RUNS, CALLS, WAITS, READIES, IRQS, LOSSES, EVENTS, SECTIONS };
-static const char *const section_names[SECTIONS] = {"runs", "calls", "waits", "readies", "irqs", "losses", "events"};
+enum { RUNS, CALLS, WAITS, READIES, IRQS, SYSCALLS, LOSSES, MARKS, EVENTS, SECTIONS };
+static const char *const section_names[SECTIONS] = {"runs",     "calls",  "waits", "readies", "irqs",
+                                                    "syscalls", "losses", "marks", "events"};
 
 struct section { /* an array in the making: they grow side by side */
     FILE *out;
@@ -30,6 +32,7 @@ struct section { /* an array in the making: they grow side by side */
 struct timeline {
     struct trace *trace;
     struct names names;
+    struct table ops; /* those of calls that have names; the entry is nothing */
     struct section sections[SECTIONS];
     uint64_t begin_ns, end_ns, events;
     bool begun;
@@ -59,27 +62,29 @@ static uint64_t since(const struct timeline *t, uint64_t ns)
     return ns > t->begin_ns ? ns - t->begin_ns : 0;
 }
 
-static void on_run(void *context, const struct model_run *run) /* from, length, cpu, task */
+static void on_run(void *context, const struct model_run *run) /* from, length, cpu, task, why it stopped or -1 */
 {
     struct timeline *t = context;
-    fprintf(row(t, RUNS), "%" PRIu64 ",%" PRIu64 ",%u,%u", since(t, run->from_ns), run->to_ns - run->from_ns, run->cpu,
-            run->task);
+    fprintf(row(t, RUNS), "%" PRIu64 ",%" PRIu64 ",%u,%u,%d", since(t, run->from_ns), run->to_ns - run->from_ns,
+            run->cpu, run->task, run->reason == MODEL_UNKNOWN ? -1 : (int)run->reason);
 }
 
 static void on_call(void *context,
                     const struct model_call *call) /* from, until taken, until answered, caller, server, op, status */
 {
     struct timeline *t = context;
+    if (names_op(call->op))
+        table_get(&t->ops, call->op, 0, 0);
     fprintf(row(t, CALLS), "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,%u,%u,%d", since(t, call->from_ns),
             call->taken_ns - call->from_ns, call->to_ns - call->from_ns, call->caller, call->server, call->op,
             call->status);
 }
 
-static void on_wait(void *context, const struct model_wait *wait) /* from, length, task, on, woken by */
+static void on_wait(void *context, const struct model_wait *wait) /* from, length, task, on, woken by or -1, channel */
 {
     struct timeline *t = context;
-    fprintf(row(t, WAITS), "%" PRIu64 ",%" PRIu64 ",%u,%u,%u", since(t, wait->from_ns), wait->to_ns - wait->from_ns,
-            wait->task, wait->on, wait->by);
+    fprintf(row(t, WAITS), "%" PRIu64 ",%" PRIu64 ",%u,%u,%d,%u", since(t, wait->from_ns), wait->to_ns - wait->from_ns,
+            wait->task, wait->on, wait->is_open ? -1 : (int)wait->by, (uint32_t)wait->object);
 }
 
 static void on_ready(void *context, const struct model_ready *ready) /* from, length, task, cpu */
@@ -96,6 +101,13 @@ static void on_irq(void *context, const struct model_irq *irq) /* from, length, 
             irq->cpu, irq->vector, irq->task);
 }
 
+static void on_syscall(void *context, const struct model_syscall *syscall) /* from, length, task, number, result */
+{
+    struct timeline *t = context;
+    fprintf(row(t, SYSCALLS), "%" PRIu64 ",%" PRIu64 ",%u,%u,%d", since(t, syscall->from_ns),
+            syscall->to_ns - syscall->from_ns, syscall->task, syscall->number, syscall->result);
+}
+
 static void on_loss(void *context, const struct ctf_loss *loss,
                     uint64_t time_ns) /* from, length, cpu, packets, events */
 {
@@ -107,11 +119,22 @@ static void on_loss(void *context, const struct ctf_loss *loss,
                 time_ns > from ? time_ns - from : 0, loss->cpu, loss->packets, loss->events);
 }
 
+static void add_mark(struct timeline *t, const struct ctf_event *event) /* time, task, which event it is, text */
+{
+    struct mark mark;
+    if (!mark_of(&t->names, t->trace->layout, event, &mark))
+        return;
+    FILE *out = row(t, MARKS);
+    fprintf(out, "%" PRIu64 ",%u,%" PRIu64 ",", since(t, event->time_ns), mark.task, t->events);
+    output_string(out, mark.text);
+}
+
 static void on_event(void *context, const struct ctf_event *event) /* time, cpu, kind, its fields' values */
 {
     struct timeline *t = context;
     FILE *out = row(t, EVENTS);
     begin(t, event->time_ns);
+    add_mark(t, event);
     t->events++;
     fprintf(out, "%" PRIu64 ",%u,%u", since(t, event->time_ns), event->cpu,
             (unsigned)(event->layout - t->trace->layout->events));
@@ -137,6 +160,22 @@ static bool sections_open(struct timeline *t)
     return true;
 }
 
+/* For each field 0, or {value: name} of its enumeration. */
+static void write_labels(const struct timeline *t, const struct ctf_record *payload, FILE *out)
+{
+    for (uint32_t i = 0; i < payload->count; i++) {
+        const struct ctf_field *field = &payload->fields[i];
+        fputs(i ? "," : "", out);
+        for (uint32_t k = 0; k < field->label_count; k++) {
+            const struct ctf_label *label = &t->trace->layout->labels.at[field->label_first + k];
+            fprintf(out, field->is_signed ? "%s\"%" PRId64 "\":" : "%s\"%" PRIu64 "\":", k ? "," : "{", label->value);
+            output_string(out, label->text);
+        }
+        fputs(field->label_count ? "}" : "0", out);
+    }
+}
+
+/* Events: name, names of the fields, which are hexadecimal, names of their values. */
 static void write_kinds(const struct timeline *t, FILE *out)
 {
     fputs(",\n\"kinds\":[", out);
@@ -152,7 +191,9 @@ static void write_kinds(const struct timeline *t, FILE *out)
         fputs("],\"", out);
         for (uint32_t k = 0; k < event->payload.count; k++)
             putc(event->payload.fields[k].is_hex ? '1' : '0', out);
-        fputs("\"]", out);
+        fputs("\",[", out);
+        write_labels(t, &event->payload, out);
+        fputs("]]", out);
     }
     fputs("]", out);
 }
@@ -171,10 +212,19 @@ static void write_head(const struct timeline *t, FILE *out)
         output_string(out, t->names.tasks.entries[i]);
         fputs("]", out);
     }
-    fputs("],\n\"waitsFor\":[", out);
-    for (uint32_t i = 0; i < 8; i++) {
+    fputs("],\n\"channels\":[", out);
+    for (uint32_t i = 0; i < t->names.channels.count; i++)
+        fprintf(out, "%s[%u,%u]", i ? "," : "", t->names.channels.keys[i].a, *(uint32_t *)t->names.channels.entries[i]);
+    fputs("],\n\"ops\":[", out);
+    for (uint32_t i = 0; i < t->ops.count; i++) {
+        fprintf(out, "%s[%u,", i ? "," : "", t->ops.keys[i].a);
+        output_string(out, names_op(t->ops.keys[i].a));
+        fputs("]", out);
+    }
+    fputs("],\n\"syscallNames\":[", out);
+    for (uint32_t i = 0; names_syscall(i); i++) {
         fputs(i ? "," : "", out);
-        output_string(out, names_wait(i) ? names_wait(i) : "");
+        output_string(out, names_syscall(i));
     }
     fputs("]", out);
 }
@@ -199,7 +249,15 @@ static void write_page(struct timeline *t, FILE *out)
 static int make(struct timeline *t, const struct options *options, FILE *out)
 {
     static struct model model;
-    const struct model_sink sink = {t, on_run, on_call, on_wait, on_ready, on_irq, on_event, on_loss};
+    const struct model_sink sink = {.context = t,
+                                    .on_run = on_run,
+                                    .on_call = on_call,
+                                    .on_wait = on_wait,
+                                    .on_ready = on_ready,
+                                    .on_irq = on_irq,
+                                    .on_syscall = on_syscall,
+                                    .on_event = on_event,
+                                    .on_loss = on_loss};
     names_learn_all(&t->names, t->trace);
     model_run_all(t->trace, options->from_s, options->to_s, &model, &sink);
     for (unsigned i = 0; i < SECTIONS; i++)
@@ -215,7 +273,7 @@ static int make(struct timeline *t, const struct options *options, FILE *out)
 int command_timeline(const struct options *options)
 {
     char why[256];
-    struct timeline t = {0};
+    struct timeline t = {.ops.entry_size = 1};
     FILE *out = NULL;
     t.trace = options->output ? trace_open(options->target, why) : NULL;
     if (options->output && !t.trace)
@@ -231,6 +289,7 @@ int command_timeline(const struct options *options)
         free(t.sections[i].text);
     }
     names_free(&t.names);
+    table_free(&t.ops);
     trace_close(t.trace);
     return status;
 }

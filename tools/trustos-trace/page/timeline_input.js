@@ -17,12 +17,34 @@ function pan(part) {
 }
 
 // ---- what is there ----
+function meaning(name, field, value) {
+  if (/(task|caller)$/.test(field) && (value === 0 || names.has(value))) return `(${taskName(value)})`;
+  if ((field === 'channel' || (name === 'block' && field === 'object')) && receivers.has(value)) return `(${taskName(receivers.get(value))})`;
+  if (field === 'op' && ops.has(value)) return `(${ops.get(value)})`;
+  if (name === 'syscall_entry' && field === 'number' && trace.syscallNames[value]) return `(${trace.syscallNames[value]})`;
+  return '';
+}
+function channelText(id, task) { // behind what the task waits for
+  if (!id) return '';
+  return `, channel ${id}` + (receivers.has(id) && receivers.get(id) !== task ? ` (${taskName(receivers.get(id))})` : '');
+}
+function stopText(row) { // why a run ended
+  const reason = trace.runs[row + 4];
+  return reason < 0 ? '' : `, then: ${valueName(kindNamed('ctx_switch'), 'reason', reason)}`;
+}
+function waitText(row) {
+  const w = trace.waits;
+  return `${taskName(w[row + 2])} waits: ${valueName(kindNamed('block'), 'on', w[row + 3])}${channelText(w[row + 5], w[row + 2])}; ${w[row + 4] < 0 ? 'until the trace ends' : 'woken by ' + taskName(w[row + 4])}`;
+}
+function syscallText(row) {
+  const s = trace.syscalls;
+  return `${taskName(s[row + 2])} in ${trace.syscallNames[s[row + 3]] || 'system call ' + s[row + 3]}: ${s[row + 4]}`;
+}
 function eventText(i) {
-  const at = events.at[i], [name, fields, hex] = trace.kinds[trace.events[at + 2]];
+  const at = events.at[i], kind = trace.kinds[trace.events[at + 2]], [name, fields, hex, labels] = kind;
   const values = fields.map((field, k) => {
     const value = trace.events[at + 3 + k];
-    const task = /(task|caller)$/.test(field) && (value === 0 || !!names.get(value)) ? `(${taskName(value)})` : '';
-    return `${field}=${hex[k] === '1' ? '0x' + BigInt(value).toString(16) : value}${task}`;
+    return `${field}=${labels[k] && labels[k][value] || (hex[k] === '1' ? '0x' + BigInt(value).toString(16) : value)}${meaning(name, field, value)}`;
   });
   return `${name} ${values.join(' ')}`;
 }
@@ -35,7 +57,7 @@ function spanThing(s, i, text) {
 }
 function callThing(row) {
   const c = trace.calls, from = c[row], to = from + c[row + 2];
-  return { from, to, text: `${taskName(c[row + 3])} calls ${taskName(c[row + 4])}, op 0x${c[row + 5].toString(16)}: status ${c[row + 6]}\n` +
+  return { from, to, text: `${taskName(c[row + 3])} calls ${taskName(c[row + 4])}, ${ops.get(c[row + 5]) || 'op 0x' + c[row + 5].toString(16)}: status ${c[row + 6]}\n` +
            `${duration(c[row + 2])} from ${moment(from)}, taken after ${duration(c[row + 1])}` };
 }
 function laneAt(y) { return y < RULER ? null : lanes.find(l => y >= l.y && y < l.y + l.height + GAP); }
@@ -48,22 +70,29 @@ function cpuThing(lane, t, y, near) {
   }
   if ((i = spanAt(lane.losses, t)) >= 0) return spanThing(lane.losses, i, `cpu${lane.id}: lost ${trace.losses[lane.losses.row[i] + 3]} packets, ${trace.losses[lane.losses.row[i] + 4]} events`);
   if (y < lane.y + 6 && (i = spanAt(lane.irqs, t)) >= 0) return spanThing(lane.irqs, i, `interrupt ${lane.irqs.key[i]}`);
-  if ((i = spanAt(lane.runs, t)) >= 0) return spanThing(lane.runs, i, `${taskName(lane.runs.key[i])} on cpu${lane.id}`);
+  if ((i = spanAt(lane.runs, t)) >= 0) return spanThing(lane.runs, i, `${taskName(lane.runs.key[i])} on cpu${lane.id}${stopText(lane.runs.row[i])}`);
   return null;
 }
-function taskThing(lane, t, near) {
-  let i = above(calls.from, t - near);
+function taskThing(lane, t, y, near) {
+  let i;
+  if (y >= lane.y + view.taskHeight - 1) {
+    i = above(lane.marks.time, t + near) - 1; // the text stands to the right of its tick
+    if (i >= 0 && xOf(lane.marks.time[i]) + 12 + 7 * trace.marks[lane.marks.at[i] + 3].length > xOf(t)) return eventThing(trace.marks[lane.marks.at[i] + 2]);
+    return null;
+  }
+  if (y > lane.y + view.taskHeight - 7 && (i = spanAt(lane.syscalls, t)) >= 0) return spanThing(lane.syscalls, i, syscallText(lane.syscalls.row[i]));
+  i = above(calls.from, t - near);
   for (let k = i; k < calls.from.length && calls.from[k] <= t + near && k < i + 50; k++)
     if (trace.calls[calls.row[k] + 3] === lane.id) return callThing(calls.row[k]);
-  if ((i = spanAt(lane.runs, t)) >= 0) return spanThing(lane.runs, i, `${lane.label} runs on cpu${lane.runs.key[i]}`);
+  if ((i = spanAt(lane.runs, t)) >= 0) return spanThing(lane.runs, i, `${lane.label} runs on cpu${lane.runs.key[i]}${stopText(lane.runs.row[i])}`);
   if ((i = spanAt(lane.readies, t)) >= 0) return spanThing(lane.readies, i, `${lane.label} is ready and waits for a CPU`);
-  if ((i = spanAt(lane.waits, t)) >= 0) return spanThing(lane.waits, i, `${lane.label} waits for ${trace.waitsFor[lane.waits.key[i]] || 'state ' + lane.waits.key[i]}; woken by ${taskName(trace.waits[lane.waits.row[i] + 4])}`);
+  if ((i = spanAt(lane.waits, t)) >= 0) return spanThing(lane.waits, i, waitText(lane.waits.row[i]));
   return null;
 }
 function thingAt(x, y) {
   const lane = laneAt(y), t = timeOf(x), near = (view.to - view.from) / (view.width - LABELS) * 3;
   if (!lane || x < LABELS) return null;
-  return lane.kind === 'cpu' ? cpuThing(lane, t, y, near) : taskThing(lane, t, near);
+  return lane.kind === 'cpu' ? cpuThing(lane, t, y, near) : taskThing(lane, t, y, near);
 }
 function select(thing) {
   view.selected = thing;
@@ -166,7 +195,7 @@ addEventListener('keydown', e => {
 });
 addEventListener('resize', redraw);
 
-// ---- begin; #from=0.001&to=0.002&q=netsrv: seconds since the trace's begin ----
+// ---- begin; #from=0.001&to=0.002&q=netsrv: seconds since boot ----
 (function begin() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   if (matchMedia('(prefers-color-scheme: dark)').matches !== wanted.has('other')) document.documentElement.classList.add('dark');
@@ -183,7 +212,7 @@ addEventListener('resize', redraw);
     $('facts').append(note);
   }
   readColors();
-  show(wanted.has('from') ? wanted.get('from') * 1e9 : 0, wanted.has('to') ? wanted.get('to') * 1e9 : trace.length);
+  show(wanted.has('from') ? wanted.get('from') * 1e9 - BOOT : 0, wanted.has('to') ? wanted.get('to') * 1e9 - BOOT : trace.length);
   draw();
   if (wanted.get('q')) { $('query').value = wanted.get('q'); search(wanted.get('q')); }
 })();

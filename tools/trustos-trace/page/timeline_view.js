@@ -1,9 +1,16 @@
 'use strict';
 // What is shown and how it is drawn. The trace is one JSON object (timeline.c writes it); times are nanoseconds since `begin`.
 const trace = JSON.parse(document.getElementById('trace').textContent);
-const names = new Map(trace.tasks);
+const names = new Map(trace.tasks), receivers = new Map(trace.channels), ops = new Map(trace.ops);
+const BOOT = Number(trace.begin); // since boot: exact for 100 days
 const taskName = id => id === 0 ? 'idle' : names.get(id) || 'task ' + id;
-const LABELS = 140, RULER = 26, CPU_HEIGHT = 34, TASK_HEIGHT = 24, GAP = 3;
+const LABELS = 140, RULER = 26, MARKS_HEIGHT = 14, GAP = 3;
+// The name of a value of an event's field; the value when it has none.
+function valueName(kind, field, value) {
+  const labels = kind && kind[3][kind[1].indexOf(field)];
+  return labels && labels[value] || String(value);
+}
+const kindNamed = name => trace.kinds.find(kind => kind[0] === name);
 
 function duration(ns) {
   const a = Math.abs(ns);
@@ -19,16 +26,14 @@ function moment(ns) {
 }
 
 // ---- spans: things with a begin and an end that do not overlap, in columns sorted by time ----
-function spans(rows, width, keep, payload) {
-  const order = [];
-  for (let i = 0; i < rows.length; i += width) if (keep(i)) order.push(i);
-  order.sort((a, b) => rows[a] - rows[b]);
+function spans(rows, list, payload, length = 1) { // list: where each begins in rows; payload, length: columns
+  const order = (list || []).sort((a, b) => rows[a] - rows[b]);
   const s = { from: new Float64Array(order.length), to: new Float64Array(order.length), busy: new Float64Array(order.length + 1),
               row: Int32Array.from(order), key: new Int32Array(order.length) };
   order.forEach((row, i) => {
     s.from[i] = rows[row];
-    s.to[i] = rows[row] + rows[row + 1];
-    s.busy[i + 1] = s.busy[i] + rows[row + 1];
+    s.to[i] = rows[row] + rows[row + length];
+    s.busy[i + 1] = s.busy[i] + rows[row + length];
     s.key[i] = rows[row + payload];
   });
   return s;
@@ -56,49 +61,51 @@ function covered(s, a, b) {
 // ---- lanes ----
 const lanes = [];
 const events = { at: [], time: null }; // at: where each event begins in trace.events
+function group(rows, width, column) { // by what stands in that column: where each row begins
+  const map = new Map();
+  for (let i = 0; i < rows.length; i += width) {
+    const list = map.get(rows[i + column]);
+    if (list) list.push(i); else map.set(rows[i + column], [i]);
+  }
+  return map;
+}
+function timesOf(rows, list) { return { at: list, time: Float64Array.from(list, i => rows[i]) }; }
 (function index() {
-  for (let i = 0; i < trace.events.length; i += 3 + trace.kinds[trace.events[i + 2]][1].length) events.at.push(i);
+  const ticks = new Map(trace.cpus.map(cpu => [cpu, []]));
+  for (let i = 0; i < trace.events.length; i += 3 + trace.kinds[trace.events[i + 2]][1].length) {
+    events.at.push(i);
+    ticks.get(trace.events[i + 1]).push(i);
+  }
   events.time = Float64Array.from(events.at, i => trace.events[i]);
-  for (const cpu of trace.cpus) {
-    const mine = events.at.filter(i => trace.events[i + 1] === cpu);
-    lanes.push({ kind: 'cpu', id: cpu, label: 'cpu' + cpu, height: CPU_HEIGHT,
-                 runs: spans(trace.runs, 4, i => trace.runs[i + 2] === cpu && trace.runs[i + 3] !== 0, 3),
-                 irqs: spans(trace.irqs, 5, i => trace.irqs[i + 2] === cpu, 3),
-                 losses: spans(trace.losses, 5, i => trace.losses[i + 2] === cpu, 3),
-                 ticks: { at: mine, time: Float64Array.from(mine, i => trace.events[i]) } });
+  const onCpu = group(trace.runs, 5, 2), irqs = group(trace.irqs, 5, 2), losses = group(trace.losses, 5, 2);
+  for (const cpu of trace.cpus)
+    lanes.push({ kind: 'cpu', id: cpu, label: 'cpu' + cpu,
+                 runs: spans(trace.runs, (onCpu.get(cpu) || []).filter(i => trace.runs[i + 3] !== 0), 3),
+                 irqs: spans(trace.irqs, irqs.get(cpu), 3), losses: spans(trace.losses, losses.get(cpu), 3),
+                 ticks: timesOf(trace.events, ticks.get(cpu)) });
+  const runs = group(trace.runs, 5, 3), waits = group(trace.waits, 6, 2), readies = group(trace.readies, 4, 2);
+  const syscalls = group(trace.syscalls, 5, 2), marks = group(trace.marks, 4, 1), callers = group(trace.calls, 7, 3);
+  for (const task of new Set([...runs.keys(), ...marks.keys()])) {
+    if (!task) continue;
+    const lane = { kind: 'task', id: task, label: taskName(task), runs: spans(trace.runs, runs.get(task), 2), waits: spans(trace.waits, waits.get(task), 3),
+                   readies: spans(trace.readies, readies.get(task), 2), syscalls: spans(trace.syscalls, syscalls.get(task), 3),
+                   calls: spans(trace.calls, callers.get(task), 4, 2), marks: timesOf(trace.marks, marks.get(task) || []) };
+    lane.time = lane.runs.busy[lane.runs.from.length];
+    lanes.push(lane);
   }
-  const byTask = new Map();
-  for (let i = 0; i < trace.runs.length; i += 4) if (trace.runs[i + 3]) byTask.set(trace.runs[i + 3], (byTask.get(trace.runs[i + 3]) || 0) + trace.runs[i + 1]);
-  for (const [task, time] of [...byTask].sort((a, b) => b[1] - a[1]))
-    lanes.push({ kind: 'task', id: task, label: taskName(task), height: TASK_HEIGHT, time, runs: null });
-  const group = (rows, width, column) => {
-    const map = new Map();
-    for (let i = 0; i < rows.length; i += width) {
-      const list = map.get(rows[i + column]);
-      if (list) list.push(i); else map.set(rows[i + column], [i]);
-    }
-    return map;
-  };
-  const runs = group(trace.runs, 4, 3), waits = group(trace.waits, 5, 2), readies = group(trace.readies, 4, 2);
-  const pick = (rows, list, payload) => { const wanted = new Set(list || []); return spans(rows, payload === 2 ? 4 : 5, i => wanted.has(i), payload); };
-  for (const lane of lanes) {
-    if (lane.kind !== 'task') continue;
-    lane.runs = pick(trace.runs, runs.get(lane.id), 2);
-    lane.waits = pick(trace.waits, waits.get(lane.id), 3);
-    lane.readies = pick(trace.readies, readies.get(lane.id), 2);
-  }
+  lanes.sort((a, b) => (a.kind === 'task') - (b.kind === 'task') || (a.kind === 'cpu' ? a.id - b.id : b.time - a.time));
 })();
-const calls = spans(trace.calls, 7, () => true, 4); // `row` and `from` only: calls do overlap
+const calls = spans(trace.calls, [...Array(trace.calls.length / 7).keys()].map(i => i * 7), 4); // `row` and `from` only: calls do overlap
 const laneOfTask = new Map(lanes.filter(l => l.kind === 'task').map(l => [l.id, l]));
 
 // ---- the view ----
 const canvas = document.getElementById('canvas'), context = canvas.getContext('2d');
-const view = { from: 0, to: Math.max(1, trace.length), scroll: 0, width: 0, height: 0, selected: null, matches: [], match: -1, measure: null, drawn: 0, drawMs: 0 };
+const view = { from: 0, to: Math.max(1, trace.length), scroll: 0, width: 0, height: 0, selected: null, matches: [], match: -1, measure: null, drawn: 0, drawMs: 0, cpuHeight: 34, taskHeight: 24 };
 let colors = {}, dirty = false;
 
 function readColors() {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ['page', 'lane', 'line', 'text', 'dim', 'accent', 'wait', 'ready', 'irq', 'loss', 'arrow', 'mark']) colors[name] = style.getPropertyValue('--' + name).trim();
+  for (const name of ['page', 'lane', 'line', 'text', 'dim', 'accent', 'wait', 'ready', 'irq', 'loss', 'arrow', 'mark', 'found', 'syscall']) colors[name] = style.getPropertyValue('--' + name).trim();
   const dark = document.documentElement.classList.contains('dark');
   colors.tasks = new Map(lanes.filter(l => l.kind === 'task').map((l, i) => [l.id, `hsl(${(i * 137.5 + 205) % 360} ${dark ? 48 : 56}% ${dark ? 58 : 47}%)`]));
 }
@@ -107,7 +114,13 @@ const xOf = t => LABELS + (t - view.from) / (view.to - view.from) * (view.width 
 const timeOf = x => view.from + (x - LABELS) / (view.width - LABELS) * (view.to - view.from);
 
 function lanesHeight() { return lanes.reduce((sum, lane) => sum + lane.height + GAP, 0); }
+// Few lanes are drawn taller, as far as there is room.
 function placeLanes() {
+  const tasks = lanes.filter(l => l.kind === 'task').length, fixed = lanes.reduce((sum, l) => sum + GAP + (l.marks && l.marks.at.length ? MARKS_HEIGHT : 0), 0);
+  const grow = Math.max(1, Math.min(1.6, (view.height - RULER - fixed) / (tasks * 24 + (lanes.length - tasks) * 34)));
+  view.cpuHeight = Math.round(34 * grow);
+  view.taskHeight = Math.round(24 * grow);
+  for (const lane of lanes) lane.height = lane.kind === 'cpu' ? view.cpuHeight : view.taskHeight + (lane.marks.at.length ? MARKS_HEIGHT : 0);
   view.scroll = Math.max(0, Math.min(view.scroll, lanesHeight() - (view.height - RULER)));
   let y = RULER - view.scroll + GAP;
   for (const lane of lanes) { lane.y = y; y += lane.height + GAP; }
@@ -115,7 +128,7 @@ function placeLanes() {
 
 // Spans narrower than a pixel are drawn as one column whose height says how much of it they cover: the work is a
 // search for each pixel and not for each span, so a million of them draw as fast as a hundred. Thin bands fade instead.
-function drawSpans(s, y, height, colorOf, fades) {
+function drawSpans(s, y, height, colorOf, fades) { // fades: 0, or the least that shows
   const alpha = context.globalAlpha;
   const pixel = (view.to - view.from) / (view.width - LABELS);
   for (let i = above(s.to, view.from); i < s.from.length && s.from[i] < view.to;) {
@@ -128,7 +141,7 @@ function drawSpans(s, y, height, colorOf, fades) {
     }
     const column = Math.floor(x), a = timeOf(column), part = Math.min(1, covered(s, a, a + pixel) / pixel);
     const h = fades ? height : Math.max(0.12, part) * height;
-    if (fades) context.globalAlpha = alpha * Math.max(0.25, part);
+    if (fades) context.globalAlpha = alpha * Math.max(fades, part);
     context.fillRect(column, y + height - h, 1, h);
     context.globalAlpha = alpha;
     i = Math.max(i + 1, above(s.to, a + pixel));
@@ -147,6 +160,25 @@ function drawTicks(lane) {
   context.globalAlpha = 1;
 }
 
+// What a task told: a tick for each, with its text where there is room until the next.
+function drawTold(lane) {
+  const { at, time } = lane.marks, y = lane.y + view.taskHeight - 1;
+  for (let i = above(time, view.from - 1); i < at.length && time[i] <= view.to;) {
+    const x = xOf(time[i]), column = Math.floor(x), text = trace.marks[at[i] + 3];
+    const next = above(time, timeOf(column + 1)), room = (next < at.length ? xOf(time[next]) : view.width) - x;
+    context.fillStyle = colors.mark;
+    context.fillRect(column, y, 2, MARKS_HEIGHT - 2);
+    if (room > 12 + text.length * 3) { // it may be cut, but not to nothing
+      context.save();
+      context.beginPath(); context.rect(x, y, room - 3, MARKS_HEIGHT); context.clip();
+      context.fillStyle = colors.text;
+      context.fillText(text, x + 5, y + 10);
+      context.restore();
+    }
+    i = Math.max(i + 1, next);
+  }
+}
+
 function label(text, s, lane) { // inside runs that are wide enough
   context.fillStyle = colors.page;
   for (let i = above(s.to, view.from), shown = 0; i < s.from.length && s.from[i] < view.to && shown < 400; i++) {
@@ -154,7 +186,7 @@ function label(text, s, lane) { // inside runs that are wide enough
     if (width < 34) { if (width < 1) i = Math.max(i, above(s.to, s.from[i] + (view.to - view.from) / (view.width - LABELS)) - 1); continue; }
     context.save();
     context.beginPath(); context.rect(x, lane.y, width - 3, lane.height); context.clip();
-    context.fillText(text(s.key[i]), x + 4, lane.y + (lane.kind === 'cpu' ? 20 : 16));
+    context.fillText(text(s.key[i], i), x + 4, lane.y + (lane.kind === 'cpu' ? view.cpuHeight : view.taskHeight) / 2 + 4);
     context.restore();
     shown++;
   }
@@ -164,18 +196,21 @@ function drawLane(lane) {
   context.fillStyle = colors.lane;
   context.fillRect(LABELS, lane.y, view.width - LABELS, lane.height);
   if (lane.kind === 'cpu') {
-    drawSpans(lane.runs, lane.y + 6, lane.height - 12, taskColor, false);
-    drawSpans(lane.irqs, lane.y, 5, () => colors.irq, true);
+    drawSpans(lane.runs, lane.y + 6, lane.height - 12, taskColor, 0);
+    drawSpans(lane.irqs, lane.y, 5, () => colors.irq, 0.15);
     drawTicks(lane);
     context.globalAlpha = 0.35;
-    drawSpans(lane.losses, lane.y, lane.height, () => colors.loss, true);
+    drawSpans(lane.losses, lane.y, lane.height, () => colors.loss, 0.5);
     context.globalAlpha = 1;
     label(taskName, lane.runs, lane);
   } else {
-    drawSpans(lane.waits, lane.y + lane.height / 2 - 1, 2, () => colors.wait, true);
-    drawSpans(lane.readies, lane.y + lane.height / 2 - 2, 4, () => colors.ready, true);
-    drawSpans(lane.runs, lane.y + 3, lane.height - 6, () => taskColor(lane.id), false);
-    label(cpu => 'cpu' + cpu, lane.runs, lane);
+    drawSpans(lane.waits, lane.y + view.taskHeight / 2 - 1, 2, () => colors.wait, 0.25);
+    drawSpans(lane.calls, lane.y + view.taskHeight / 2 - 1, 2, () => colors.arrow, 0.1);
+    drawSpans(lane.readies, lane.y + view.taskHeight / 2 - 2, 4, () => colors.ready, 0.08);
+    drawSpans(lane.runs, lane.y + 3, view.taskHeight - 6, () => taskColor(lane.id), 0);
+    drawSpans(lane.syscalls, lane.y + view.taskHeight - 6, 3, () => colors.syscall, 0.1);
+    label(trace.cpus.length > 1 ? (cpu, i) => `cpu${cpu}, ${duration(lane.runs.to[i] - lane.runs.from[i])}` : (_, i) => duration(lane.runs.to[i] - lane.runs.from[i]), lane.runs, lane);
+    drawTold(lane);
   }
 }
 
@@ -198,7 +233,7 @@ function drawCalls() {
       const row = calls.row[i], t = trace.calls[row], caller = laneOfTask.get(trace.calls[row + 3]), server = laneOfTask.get(trace.calls[row + 4]);
       i = few ? i + 1 : Math.max(i + 1, above(calls.from, t + pixel));
       if (!caller || !server || (!few && reply)) continue;
-      const down = server.y > caller.y, yCaller = caller.y + (down ? caller.height - 3 : 3), yServer = server.y + (down ? 3 : server.height - 3);
+      const down = server.y > caller.y, yCaller = caller.y + (down ? view.taskHeight - 3 : 3), yServer = server.y + (down ? 3 : view.taskHeight - 3);
       if (reply) { const x = xOf(t + trace.calls[row + 2]); arrow(x, x, x, yServer, yCaller); }
       else arrow(xOf(t + trace.calls[row + 1]), xOf(t), 0, yCaller, yServer);
     }
@@ -208,22 +243,31 @@ function drawCalls() {
   context.setLineDash([]);
 }
 
+// Since boot. Where that has more digits than one reads, the corner says from which moment on the labels count.
 function drawRuler() {
   context.fillStyle = colors.page;
   context.fillRect(0, 0, view.width, RULER);
   const rough = (view.to - view.from) / Math.max(2, (view.width - LABELS) / 130), power = 10 ** Math.floor(Math.log10(rough));
   const step = Math.max(1, [1, 2, 5, 10].find(f => f * power >= rough) * power);
-  for (let t = Math.ceil(view.from / step) * step; t <= view.to; t += step) {
-    const x = xOf(t);
+  const first = Math.ceil((BOOT + view.from) / step) * step, whole = 1000 * power * 10;
+  view.base = first > 1e4 * step ? Math.floor(first / whole) * whole : 0;
+  for (let t = first; t <= BOOT + view.to; t += step) {
+    const x = xOf(t - BOOT);
     context.fillStyle = colors.line;
     context.fillRect(x, RULER - 6, 1, view.height);
     context.fillStyle = colors.dim;
-    context.fillText('+' + duration(t).replace(/(\.\d*?)0+ /, '$1 ').replace('. ', ' '), x + 4, 14);
+    context.fillText((view.base ? '+' : '') + duration(t - view.base).replace(/(\.\d*?)0+ /, '$1 ').replace('. ', ' '), x + 4, 14);
   }
 }
+function drawCorner() {
+  context.fillStyle = colors.page;
+  context.fillRect(0, 0, LABELS, RULER);
+  context.fillStyle = colors.dim;
+  context.fillText(view.base ? (view.base / 1e9).toFixed(9).replace(/0+$/, '').replace(/\.$/, '') + ' s +' : 'since boot', 8, 14);
+}
 
-function drawMarks() {
-  context.fillStyle = colors.mark;
+function drawFound() { // matches, what was clicked, what is measured
+  context.fillStyle = colors.found;
   let last = -1;
   for (const i of view.matches) {
     const x = Math.floor(xOf(events.time[i]));
@@ -249,9 +293,9 @@ function drawLabels() {
   for (const lane of lanes) {
     if (lane.y < RULER - lane.height || lane.y > view.height) continue;
     context.fillStyle = taskColor(lane.id);
-    if (lane.kind === 'task') context.fillRect(8, lane.y + lane.height / 2 - 5, 10, 10);
+    if (lane.kind === 'task') context.fillRect(8, lane.y + view.taskHeight / 2 - 5, 10, 10);
     context.fillStyle = colors.text;
-    context.fillText(lane.label.slice(0, 16), lane.kind === 'task' ? 24 : 8, lane.y + lane.height / 2 + 4);
+    context.fillText(lane.label.slice(0, 16), lane.kind === 'task' ? 24 : 8, lane.y + (lane.kind === 'task' ? view.taskHeight : lane.height) / 2 + 4);
   }
 }
 
@@ -272,10 +316,9 @@ function draw() {
   drawRuler();
   for (const lane of lanes) if (lane.y > -lane.height && lane.y < view.height) drawLane(lane);
   drawCalls();
-  context.fillStyle = colors.page;
-  context.fillRect(0, 0, LABELS, RULER);
-  drawMarks();
+  drawFound();
   drawLabels();
+  drawCorner();
   view.drawn++;
   view.drawMs = performance.now() - began;
 }

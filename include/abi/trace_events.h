@@ -131,7 +131,7 @@ enum trace_control_op {
 
 /* Of NetPacketIn's and NetPacketOut's protocol: bits 8 to 15 are the number of packets beyond the first. */
 #define NET_PACKETS(protocol) (((protocol) >> 8 & 0xff) + 1)
-#define NET_IP_PROTOCOL(protocol) ((protocol) & 0xff)
+#define NET_IP_PROTOCOL(protocol) ((protocol)&0xff)
 
 /* The packet, CTF 1.8: ../shared/design/trace.md. */
 #define TRACE_PACKET_SIZE 4096

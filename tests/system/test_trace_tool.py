@@ -275,15 +275,17 @@ class SecondCount:
 
     def port(self, protocol, port):
         """The row: packets and bytes in, out, connections, retransmits and their bytes."""
-        return self.traffic[f"tcp {port}" if protocol == 0x08000006 else "arp"]
+        return self.traffic[f"tcp {port}" if protocol & 0xffff00ff == 0x08000006 else "arp"]
 
     def on_net_packet_in(self, t, cpu, f):
-        row = self.port(int(f["protocol"], 16), int(f["ports"], 16) >> 16)
-        row[0], row[1] = row[0] + 1, row[1] + int(f["bytes"])
+        protocol = int(f["protocol"], 16)
+        row = self.port(protocol, int(f["ports"], 16) >> 16)
+        row[0], row[1] = row[0] + 1 + (protocol >> 8 & 255), row[1] + int(f["bytes"])
 
     def on_net_packet_out(self, t, cpu, f):
-        row = self.port(int(f["protocol"], 16), int(f["ports"], 16) >> 16)
-        row[2], row[3] = row[2] + 1, row[3] + int(f["bytes"])
+        protocol = int(f["protocol"], 16)
+        row = self.port(protocol, int(f["ports"], 16) >> 16)
+        row[2], row[3] = row[2] + 1 + (protocol >> 8 & 255), row[3] + int(f["bytes"])
 
     def on_tcp_state(self, t, cpu, f):
         self.port(0x08000006, f["local_port"])[4] += f["state"] == "established"
@@ -563,7 +565,7 @@ def the_timeline_zooms_moves_and_finds_in_chromium():
     check(re.search(r"rconsole runs on cpu0, then: (call|wait|slice)", probe["clicked"]), probe["clicked"])
     check(probe["established"] == established > 10 and "state=established local_port=7" in probe["label"], probe["label"])
     check(probe["syscalls"] == nested > 10, f"{probe['syscalls']} calls of netsrv and not {nested}")
-    check(re.match(r"(in|out) (tcp:\d+|arp) \d+ B|:7 |again :|event 7: ", probe["markText"]), probe["markText"])
+    check(re.match(r"(in|out) (tcp:\d+|arp) (\d packets, )?\d+ B|:7 |again :|event 7: ", probe["markText"]), probe["markText"])
     check(probe["markInk"] > 3 and probe["emptyInk"] == 1, f"a mark with its text: {probe['markInk']} colors")
     check(re.search(r"cpu0  (net_packet_in|net_packet_out|tcp_state|tcp_retransmit|user_event) task=14\(netsrv\)", probe["markClicked"]), probe["markClicked"])
     check(re.match(r"rconsole waits: (message|reply), channel \d+.*; woken by ", probe["waitClicked"]), probe["waitClicked"])

@@ -172,7 +172,8 @@ static void packet(struct synth *s, struct cpu *cpu, bool comes)
 {
     uint32_t bytes = 54 + (uint32_t)chance(s, 1400), port = chance(s, 3) ? 2323 : 7;
     bool is_arp = chance(s, 20) == 0;
-    uint64_t rest = is_arp ? 0x08060000 : PAIR(0x08000006, port << 16 | 40000);
+    uint32_t more = is_arp || chance(s, 4) ? 0 : (uint32_t)chance(s, 3); /* packets of the same flow in one event */
+    uint64_t rest = is_arp ? 0x08060000 : PAIR(0x08000006 | more << 8, port << 16 | 40000);
     if (comes)
         EVENT2(NetPacketIn, PAIR(OWN(NETSRV), bytes), rest);
     else

@@ -13,14 +13,15 @@ struct marking {
 };
 #define SAY(m, ...) snprintf((m)->out, (m)->room, __VA_ARGS__)
 
+/* "in tcp:2323 54 B", "out tcp:7 3 packets, 4380 B", "in arp 60 B" */
 static void packet_text(struct marking *m, const char *way, uint32_t protocol, uint32_t ports, uint32_t bytes)
 {
-    char text[24];
-    const char *name = net_protocol_name(net_protocol(protocol), text);
+    char text[24], port[16] = "", packets[24] = "";
     if (ports >> 16)
-        SAY(m, "%s %s:%u %u B", way, name, ports >> 16, bytes);
-    else
-        SAY(m, "%s %s %u B", way, name, bytes);
+        snprintf(port, sizeof port, ":%u", ports >> 16);
+    if (NET_PACKETS(protocol) > 1)
+        snprintf(packets, sizeof packets, "%u packets, ", NET_PACKETS(protocol));
+    SAY(m, "%s %s%s %s%u B", way, net_protocol_name(net_protocol(protocol), text), port, packets, bytes);
 }
 
 static void packet_in(struct marking *m, const union known_event *k)

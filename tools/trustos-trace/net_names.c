@@ -1,4 +1,5 @@
 #include "net_names.h"
+#include <abi/trace_events.h>
 #include <stdio.h>
 
 #define ETHER_IPV4 0x0800u
@@ -7,7 +8,7 @@
 uint32_t net_protocol(uint32_t protocol)
 {
     uint32_t ether = protocol >> 16;
-    return ether == ETHER_IPV4 || ether == ETHER_IPV6 ? protocol & 0xffff : protocol;
+    return ether == ETHER_IPV4 || ether == ETHER_IPV6 ? NET_IP_PROTOCOL(protocol) : ether << 16;
 }
 
 const char *net_protocol_name(uint32_t protocol, char out[24])

@@ -1,4 +1,4 @@
-/* NetPacketIn's and NetPacketOut's protocol (abi/trace_events.h: EtherType << 16 | the IP protocol), as one says it. */
+/* NetPacketIn's and NetPacketOut's protocol (abi/trace_events.h), as one says it. */
 #pragma once
 #include <stdint.h>
 

@@ -43,7 +43,7 @@ static void count_in(struct report *report, const struct ctf_event *event, const
     (void)event;
     struct traffic_row *row =
         table_get(&report->traffic, net_protocol(known->NetPacketIn.protocol), known->NetPacketIn.ports >> 16, 0);
-    row->packets_in++;
+    row->packets_in += NET_PACKETS(known->NetPacketIn.protocol);
     row->bytes_in += known->NetPacketIn.bytes;
 }
 
@@ -52,7 +52,7 @@ static void count_out(struct report *report, const struct ctf_event *event, cons
     (void)event;
     struct traffic_row *row =
         table_get(&report->traffic, net_protocol(known->NetPacketOut.protocol), known->NetPacketOut.ports >> 16, 0);
-    row->packets_out++;
+    row->packets_out += NET_PACKETS(known->NetPacketOut.protocol);
     row->bytes_out += known->NetPacketOut.bytes;
 }
 

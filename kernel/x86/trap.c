@@ -112,5 +112,6 @@ void trap_kernel(struct trap_frame *frame)
     if (frame->vector >= VECTOR_EXCEPTIONS)
         interrupt_handle(frame);
     else if ((frame->vector != VECTOR_PAGE_FAULT && frame->vector != 13) || !fault_fixup(frame))
-        panic(frame, "exception %u in the kernel, address 0x%lx", (uint32_t)frame->vector, read_cr2());
+        panic(frame, "exception %u in %s, address 0x%lx", (uint32_t)frame->vector,
+              frame->cs & 3 ? "user mode" : "the kernel", read_cr2()); /* NMI and machine check come from either */
 }

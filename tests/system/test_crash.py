@@ -182,12 +182,24 @@ def a_panic_in_the_panic_halts_when_told():
         check(machine.process.poll() is None, "it did not stay halted")
 
 
+def interrupt_the_idle_loop(machine):
+    """An NMI while the CPU halts in the kernel: it is looked at while it stands still, or it could be elsewhere by then."""
+    def halted():
+        machine.monitor("stop")
+        if "HLT=1" in machine.monitor("info registers"):
+            return True
+        machine.monitor("cont")
+        return False
+    wait_for(halted, 60, "the kernel's idle loop", 0.01)
+    machine.monitor("nmi")
+    machine.monitor("cont")
+
+
 @test()
 def an_exception_in_the_kernel_is_told_with_its_registers_and_kept():
     with Machine(Boot(extra=RESETS)) as machine:
         machine.wait_console()
-        wait_for(lambda: "HLT=1" in machine.monitor("info registers"), 60, "the kernel's idle loop", 0.01)
-        machine.monitor("nmi")
+        interrupt_the_idle_loop(machine)
         wait_boots(machine, 2)
         serial = dump_in(machine.serial(), "the serial port")
         expect(r"^=== KERNEL PANIC: exception 2 in the kernel, address 0x", serial)

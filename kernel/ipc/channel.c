@@ -84,12 +84,44 @@ void slot_return_caps(struct slot *slot)
     slot_drop_caps(slot);
 }
 
+static bool sender_has_queued(const struct sender *sender)
+{
+    return sender->used || sender->calls;
+}
+
+/* One of its messages left the queue: the last of an ended sender, of which no note will be delivered, frees it. */
+static void sender_settle(struct slot *slot)
+{
+    struct sender *sender = slot->sender;
+    slot->sender = NULL;
+    if (!sender->capabilities && !sender_has_queued(sender) && list_empty(&sender->closed))
+        sender_free(sender);
+}
+
+/*      a (badge 1)          its parent's owner      server
+ *      calls: queued
+ *                           revokes badge 1
+ *                                                   receives the call, and MSG_CLOSED of badge 1 behind it: what it
+ *                                                   keeps for a badge is not made anew by a call of the past */
+void channel_call_enters(struct channel *channel, struct slot *slot, struct sender *sender)
+{
+    slot->sender = sender;
+    sender->calls++;
+    list_push_back(&channel->queue, &slot->link);
+    channel->news |= NEWS_MESSAGES;
+}
+
+void channel_call_leaves(struct slot *slot)
+{
+    list_remove(&slot->link);
+    slot->sender->calls--;
+    sender_settle(slot);
+}
+
 void channel_slot_return(struct channel *channel, struct slot *slot)
 {
     slot->sender->used--;
-    if (!slot->sender->capabilities && !slot->sender->used && list_empty(&slot->sender->closed))
-        sender_free(slot->sender); /* no note of its end will be delivered */
-    slot->sender = NULL;
+    sender_settle(slot);
     slot->link.next = channel->free;
     channel->free = &slot->link;
     channel->free_count++;
@@ -100,11 +132,13 @@ void channel_slot_return(struct channel *channel, struct slot *slot)
 /* A waiting caller takes its capabilities back itself (call_finish). */
 static void queued_drop(struct channel *channel)
 {
-    struct slot *slot = queue_pop(channel);
+    struct slot *slot = LIST_OWNER(channel->queue.next, struct slot, link);
     if (slot->caller) {
+        channel_call_leaves(slot);
         task_wake(slot->caller, ERR_PEER_DIED);
         return;
     }
+    queue_pop(channel);
     slot_drop_caps(slot);
     channel_slot_return(channel, slot);
 }
@@ -207,7 +241,7 @@ void sender_detach(struct cap *cap)
         return;
     struct channel *channel = sender->channel;
     if (channel->closed || !sender->badge) {
-        if (!sender->used)
+        if (!sender_has_queued(sender))
             sender_free(sender);
         return;
     }

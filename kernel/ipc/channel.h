@@ -21,12 +21,13 @@ struct sender {
     struct channel *channel;      /* referenced */
     uint32_t badge, capabilities; /* 0 capabilities: `closed` waits for delivery */
     uint32_t credit, used;        /* one-way messages it may have queued, and has */
+    uint32_t calls;               /* that lie queued; the note of its end waits for them too */
     struct link closed;           /* in channel->notes once no capability is left */
 };
 
 struct slot {
     struct link link;      /* in channel->queue; free: only link.next counts */
-    struct sender *sender; /* one-way, while queued */
+    struct sender *sender; /* while queued: it is counted there */
     struct task *caller;   /* whose slot this is, from its birth on; NULL, always, in a channel's own slots */
     struct cap *caps[MSG_CAPS_MAX];
     struct msg message;
@@ -72,12 +73,11 @@ static inline void queue_drop_until(struct channel *channel, struct link *link)
     channel->queue.next = link;
     link->previous = &channel->queue;
 }
-static inline struct slot *queue_pop(struct channel *channel)
+static inline void queue_pop(struct channel *channel)
 {
     struct link *front = channel->queue.next;
     queue_drop_until(channel, front->next);
     list_init(front);
-    return LIST_OWNER(front, struct slot, link);
 }
 
 status_t channel_new(struct account *account, uint32_t slots, uint32_t default_credit, struct channel **channel);
@@ -88,6 +88,8 @@ void channel_wake_receiver(struct channel *channel);
 void slot_drop_caps(struct slot *slot);
 void slot_return_caps(struct slot *slot); /* what a call moved goes back to where it was; the rest ends */
 void channel_slot_return(struct channel *channel, struct slot *slot);
+void channel_call_enters(struct channel *channel, struct slot *slot, struct sender *sender);
+void channel_call_leaves(struct slot *slot); /* delivered, or the caller waits no more */
 
 /* Gives a capability that was just derived or created its sender: a new one for a new badge, else the shared one. */
 status_t MUST_CHECK sender_attach(struct cap *cap, struct sender *source, uint32_t badge, struct account *account);

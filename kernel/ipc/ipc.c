@@ -53,8 +53,7 @@ struct syscall_result channel_call_slow(uint64_t handle, uint64_t message, uint6
     cpu_this()->messages++;
     TRACE2(IPC, IpcCall, TRACE_WORD(task_id(task), channel->object.id),
            TRACE_WORD(task->slot.message.head.op, cap->sender->badge));
-    list_push_back(&channel->queue, &task->slot.link);
-    channel->news |= NEWS_MESSAGES;
+    channel_call_enters(channel, &task->slot, cap->sender);
     task_block(task, TASK_CALLING, channel, call_finish, deadline_ns);
     channel_wake_receiver(channel);
     sched_dispatch();
@@ -166,12 +165,20 @@ static void kernel_message(struct slot *slot, enum msg_kind kind, uint32_t badge
     __builtin_memcpy(slot->message.payload, payload, length);
 }
 
+/* Reports of tasks whose supervisor's capability was revoked since: without its badge they would be nobody's. From the
+ * front, so that the first one left may be delivered. */
+static void reports_drop_revoked(struct channel *channel)
+{
+    while (!list_empty(&channel->exits) && !task_of_report(channel->exits.next)->supervisor)
+        task_report_dropped(list_pop_front(&channel->exits));
+}
+
 /* A supervised task that faulted or ended. */
 static status_t recv_report(struct channel *channel, struct msg *user)
 {
     struct slot slot = {0};
     struct task *reported = task_of_report(channel->exits.next);
-    uint32_t badge = reported->supervisor ? reported->supervisor->sender->badge : 0;
+    uint32_t badge = reported->supervisor->sender->badge;
     if (reported->state == TASK_DEAD) {
         struct msg_exit end = {.code = reported->exit_code, .task_id = task_id(reported), .killed = reported->killed};
         kernel_message(&slot, MSG_EXIT, badge, &end, sizeof end);
@@ -181,6 +188,7 @@ static status_t recv_report(struct channel *channel, struct msg *user)
     status_t status = msg_copy_out(user, &slot.message);
     if (!status)
         task_report_dropped(list_pop_front(&channel->exits));
+    reports_drop_revoked(channel);
     return status;
 }
 
@@ -204,12 +212,13 @@ static status_t recv_queued(struct task *task, struct channel *channel, struct m
     status_t status = slot_deliver(slot, task, user);
     if (status)
         return status;
-    queue_pop(channel);
     struct task *caller = slot->caller;
     if (!caller) {
+        queue_pop(channel);
         channel_slot_return(channel, slot);
         return OK;
     }
+    channel_call_leaves(slot);
     caller->state = TASK_REPLYING;
     caller->server = task;
     list_push_back(&task->callers, &caller->server_link);
@@ -218,7 +227,10 @@ static status_t recv_queued(struct task *task, struct channel *channel, struct m
 
 static bool closed_note_due(const struct channel *channel)
 {
-    return !list_empty(&channel->notes) && !LIST_OWNER(channel->notes.next, struct sender, closed)->used;
+    if (list_empty(&channel->notes))
+        return false;
+    const struct sender *sender = LIST_OWNER(channel->notes.next, struct sender, closed);
+    return !sender->used && !sender->calls;
 }
 
 static status_t recv_next(struct task *task, struct channel *channel, struct msg *user)
@@ -239,6 +251,7 @@ result_t recv_collect(struct task *task, struct channel *channel, struct msg *ms
                       uint64_t *signals)
 {
     uint32_t count = 0;
+    reports_drop_revoked(channel);
     status_t status = user_range_ok((uint64_t)msgs, capacity * sizeof *msgs) ? OK : ERR_FAULT;
     while (count < capacity && recv_has_message(channel) && !status) {
         bool plain = list_empty(&channel->exits) && !closed_note_due(channel);
@@ -291,8 +304,10 @@ static struct syscall_result recv_or_wait(struct task *task, struct cap *cap, st
                                           uint64_t deadline_ns)
 {
     struct channel *channel = (struct channel *)cap->object;
-    if (channel->news)
+    if (channel->news) {
+        reports_drop_revoked(channel);
         channel_news_renew(channel); /* a queued caller may have gone meanwhile */
+    }
     if (channel->news) {
         uint64_t signals = 0;
         result_t result = recv_collect(task, channel, msgs, capacity, &signals);

@@ -120,8 +120,7 @@ void call_deliver_failed(struct channel *channel, struct task *caller)
     list_remove(&caller->server_link);
     caller->server = NULL;
     caller->state = TASK_CALLING;
-    list_push_back(&channel->queue, &caller->slot.link);
-    channel->news |= NEWS_MESSAGES;
+    channel_call_enters(channel, &caller->slot, caller->slot.sender);
 }
 
 INLINE bool call_copy_in(struct task *task, const struct msg *user, uint64_t *word0)
@@ -168,6 +167,7 @@ struct syscall_result sys_channel_call(uint64_t handle, uint64_t message, uint64
     uint64_t *head = (uint64_t *)&task->slot.message;
     head[0] = word0;
     head[1] = word1;
+    task->slot.sender = cap->sender; /* for call_deliver_failed() */
     caller_waits(task, server, (struct msg *)message, deadline_ns);
     channel->receiver = NULL;
     cpu->messages++;
@@ -322,7 +322,7 @@ uint32_t recv_short_batch(struct channel *channel, struct msg *user, uint32_t mo
             break;
         }
         struct sender *sender = slot->sender;
-        if (UNLIKELY(!--sender->used && !sender->capabilities && !sender->badge))
+        if (UNLIKELY(!--sender->used && !sender->calls && !sender->capabilities && !sender->badge))
             sender_free(sender);
         last = link;
         link = link->next;

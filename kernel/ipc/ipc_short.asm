@@ -251,6 +251,7 @@ ipc_short_call:
     or r14, rax
     bts r14, KIND_CALL_BIT
     mov rcx, [rbp + CAP_SENDER]
+    mov [rbx + TASK_SLOT_SENDER], rcx ; for call_deliver_failed
     mov ebp, [rcx + SENDER_BADGE]
     mov edi, [rbx + TASK_CALL_SEQUENCE]
     inc edi

@@ -170,7 +170,7 @@ static void wait_unhook(struct task *task)
         if (task->wait.channel->receiver == task)
             task->wait.channel->receiver = NULL;
         break;
-    case TASK_CALLING: list_remove(&task->slot.link); break;
+    case TASK_CALLING: channel_call_leaves(&task->slot); break;
     case TASK_REPLYING:
         task->call_sequence++; /* a late answer finds no caller */
         list_remove(&task->server_link);

@@ -1,95 +1,15 @@
 /* kernel/irq with an IOMMU: what a device reaches is what is pinned for it, at every moment. The unit is a model
  * (vtd_model.h) that caches all it may, so a flush that is missing shows; the calls are those that drivers make. */
-#include <abi/info.h>
-#include "kernel/irq/device.h"
-#include "tests/unit/host_machine.h"
-#include "tests/unit/vtd_model.h"
+#include "tests/unit/iommu_fixture.h"
 
-#define DEVICE DMA_BUS_ID(0, 3, 0)
-#define OTHER DMA_BUS_ID(0, 4, 1)
-#define FAR DMA_BUS_ID(5, 0, 0)
-#define MEMORY_PAGES 40
 #define RIGHTS_READ_ONLY (RIGHT_MEMORY_READ | RIGHT_MEMORY_PIN | RIGHT_TRANSFER)
 
-static struct task *driver;
-static handle_t memory, dma, driver_memory, driver_dma;
-static struct vtd_model *unit;
-
-static void iommu_start(uint64_t capability, uint64_t extended, unsigned units)
-{
-    struct acpi_dmar dmar = {.covered = {{0, 0x5ff}}, .covered_count = 1, .interrupts_remappable = true};
-    dmar.ioapics[dmar.ioapic_count++] = (struct acpi_interrupt_source){.ioapic_id = 0, .source_id = 0xff00};
-    for (unsigned i = 0; i < units; i++)
-        vtd_model_add(&dmar, capability, extended);
-    iommu_init(&dmar, 0, false);
-    unit = &models[0];
-}
-
-static void make_driver(void)
-{
-    driver = machine_task("driver", 10, 4096, HANDLE_NONE);
-    int64_t result;
-    do
-        result = SYS(machine_root, memory_create, MEMORY_PAGES, 0);
-    while (result == ERR_RESTARTED);
-    assert_true(result > 0);
-    memory = (handle_t)result;
-    dma = (handle_t)SYS(machine_root, dma_create, machine_root_handle, DEVICE);
-    driver_memory = machine_grant(driver, memory, RIGHTS_ALL, 0);
-    driver_dma = machine_grant(driver, dma, RIGHTS_ALL, 0);
-}
-
-static int setup_with(uint64_t capability, uint64_t extended, unsigned units)
-{
-    machine_setup(NULL);
-    iommu_start(capability, extended, units);
-    make_driver();
-    return 0;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    return setup_with(MODEL_CAPABILITY, MODEL_EXTENDED, 1);
-}
-
-static int teardown(void **state)
-{
-    machine_teardown(state);
-    vtd_model_reset();
-    iommu_init(&(struct acpi_dmar){.unit_count = 0}, 0, false);
-    return 0;
-}
-
-static uint64_t physical_of(uint64_t page)
-{
-    return memory_page((struct memory *)machine_cap(machine_root, memory)->object, page);
-}
-
-static int64_t pin(uint64_t first, uint64_t pages, uint64_t *addresses)
-{
-    return SYS(driver, dma_pin, driver_dma, driver_memory, first, pages, P(addresses));
-}
-
-static int64_t revoke(handle_t handle)
-{
-    int64_t result;
-    do
-        result = SYS(machine_root, cap_revoke, handle);
-    while (result == ERR_RESTARTED);
-    return result;
-}
-
-/* Makes the next faults be reported, without touching what is mapped. */
-static void check_reach(uint64_t address, uint64_t physical)
-{
-    for (unsigned i = 0; i < MODEL_UNITS && models[i].capability; i++) {
-        assert_int_equal(vtd_model_reach(&models[i], DEVICE, address + 8, false), physical ? physical + 8 : 0);
-        assert_int_equal(vtd_model_reach(&models[i], DEVICE, address + 8, true), physical ? physical + 8 : 0);
-    }
-}
-
 /* ---- pins ---- */
+
+static int setup_machine(void **state)
+{
+    return machine_setup(state);
+}
 
 static void a_device_reaches_what_is_pinned_and_nothing_else(void **state)
 {
@@ -281,53 +201,13 @@ static void a_call_pins_4096_pages_at_most(void **state)
     check_reach(at[4096], 0);
 }
 
-/* ---- addresses ---- */
-
-static void addresses_keep_clear_of_each_other_of_0_and_of_the_interrupt_window(void **state)
-{
-    static struct iova places[600];
-    struct link list;
-    bool taken[600] = {0};
-    (void)state;
-    list_init(&list);
-    srand(3);
-    for (unsigned step = 0; step < 20000; step++) {
-        unsigned i = (unsigned)rand() % 600;
-        if (taken[i]) {
-            list_remove(&places[i].link);
-            taken[i] = false;
-            continue;
-        }
-        places[i].pages = 1 + (unsigned)rand() % 4096;
-        taken[i] = !iova_place(&list, &places[i]);
-        uint64_t before = 0;
-        for (struct link *l = list.next; l != &list && step % 50 == 0; l = l->next) {
-            const struct iova *p = LIST_OWNER(l, struct iova, link);
-            uint64_t end = p->address + p->pages * PAGE_SIZE;
-            assert_true(p->address >= before + PAGE_SIZE && end + PAGE_SIZE <= IOVA_LIMIT);
-            assert_true(end < 0xfee00000 || p->address >= 0xfef00000);
-            before = end;
-        }
-    }
-}
-
-static void a_full_space_is_refused_and_a_gap_is_found_again(void **state)
-{
-    static struct iova places[300];
-    struct link list;
-    unsigned count = 0;
-    (void)state;
-    list_init(&list);
-    while (places[count].pages = 4096, !iova_place(&list, &places[count]))
-        assert_true(++count < 300);
-    assert_true(count > 250); /* of 256 */
-    uint64_t address = places[77].address;
-    list_remove(&places[77].link);
-    assert_int_equal(iova_place(&list, &places[77]), OK);
-    assert_int_equal(places[77].address, address);
-}
-
 /* ---- the end ---- */
+
+static int no_setup(void **state)
+{
+    (void)state;
+    return 0;
+}
 
 static void revoking_the_dma_capability_ends_what_went_through_it(void **state)
 {
@@ -405,308 +285,21 @@ static void without_an_iommu_orphaned_pins_wait_for_who_stops_the_device(void **
     assert_int_equal(object_counts[OBJECT_MEMORY], 0);
 }
 
-/* ---- faults ---- */
-
-static void fault_interrupt(void)
-{
-    for (; unit->events; unit->events--)
-        irq_interrupt(VECTOR_IOMMU);
-}
-
-static int64_t faults_read(uint64_t from, struct iommu_fault *faults, size_t count)
-{
-    return SYS(machine_root, system_info, machine_root_handle, INFO_IOMMU_FAULTS, from, P(faults),
-               count * sizeof *faults);
-}
-
-static void each_kind_of_record_is_told_as_it_is(void **state)
-{
-    (void)state;
-    struct iommu_fault f = vtd_fault_decode(0x12345000, 1ul << 63 | 5ul << 32 | 0x0318);
-    assert_int_equal(f.address, 0x12345000);
-    assert_int_equal(f.bus_id, 0x318);
-    assert_int_equal(f.reason, 5);
-    assert_true(f.write && !f.interrupt);
-    f = vtd_fault_decode(0xfffffffffffff123, 1ul << 63 | 1ul << 62 | 6ul << 32 | 0xffff);
-    assert_int_equal(f.address, 0xfffffffffffff000);
-    assert_true(!f.write && !f.interrupt && f.bus_id == 0xffff);
-    for (uint64_t reason = 0; reason < 256; reason++) {
-        f = vtd_fault_decode(0x77ul << 48, 1ul << 63 | reason << 32 | 1);
-        assert_int_equal(f.interrupt, reason >= 0x20 && reason <= 0x2f);
-        assert_int_equal(f.reason, reason);
-        assert_int_equal(f.address, f.interrupt ? 0x77 : 0x77ul << 48);
-    }
-}
-
-static void a_device_is_reported_once_until_it_gets_a_dma_object_anew(void **state)
-{
-    struct iommu_fault faults[4];
-    (void)state;
-    machine_now_ns = 5000;
-    vtd_model_reach(unit, DEVICE, 0x5123, true);
-    assert_int_equal(unit->events, 1);
-    fault_interrupt();
-    assert_int_equal(faults_read(0, faults, 4), 1);
-    assert_int_equal(faults[0].sequence, 1);
-    assert_int_equal(faults[0].address, 0x5000);
-    assert_int_equal(faults[0].bus_id, DEVICE);
-    assert_int_equal(faults[0].time_ns, 5000);
-    assert_true(faults[0].write && faults[0].reason == 2);
-    for (unsigned i = 0; i < 1000; i++)
-        assert_int_equal(vtd_model_reach(unit, DEVICE, 0x5000 + i * 64, i & 1), 0);
-    assert_int_equal(unit->events, 0); /* it costs nothing */
-    vtd_model_reach(unit, FAR, 0x7000, false);
-    fault_interrupt();
-    assert_int_equal(faults_read(2, faults, 4), 1);
-    assert_true(faults[0].bus_id == FAR && !faults[0].write);
-    assert_int_equal(faults_read(3, faults, 4), 0);
-    assert_int_equal(faults_read(0, faults, 1), 1);
-    assert_int_equal(faults[0].sequence, 1);
-    SYS(machine_root, cap_close, (uint64_t)dma);
-    SYS(driver, cap_close, driver_dma);
-    dma = (handle_t)SYS(machine_root, dma_create, machine_root_handle, DEVICE);
-    vtd_model_reach(unit, DEVICE, 0x9000, false);
-    assert_int_equal(unit->events, 1);
-    fault_interrupt();
-    assert_int_equal(faults_read(3, faults, 4), 1);
-    assert_int_equal(faults[0].address, 0x9000);
-}
-
-static void a_device_that_faulted_still_reaches_its_pins(void **state)
-{
-    uint64_t at;
-    (void)state;
-    assert_int_equal(pin(0, 1, &at), OK);
-    vtd_model_reach(unit, DEVICE, at + PAGE_SIZE, true);
-    fault_interrupt();
-    vtd_model_reach(unit, DEVICE, at + PAGE_SIZE, true);
-    assert_int_equal(unit->events, 0);
-    check_reach(at, physical_of(0));
-    SYS(driver, dma_unpin, driver_dma, driver_memory);
-    check_reach(at, 0);
-    assert_int_equal(unit->events, 0);
-}
-
-static void an_overflow_is_cleared_and_later_faults_are_told(void **state)
-{
-    struct iommu_fault faults[64];
-    (void)state;
-    for (uint32_t i = 0; i < 20; i++)
-        vtd_model_reach(unit, DMA_BUS_ID(1, i, 0), 0x1000 * (i + 1), true);
-    assert_true(unit->fault_status & 1);
-    fault_interrupt();
-    assert_int_equal(unit->fault_status & 1, 0);
-    assert_int_equal(faults_read(0, faults, 64), 8); /* as many records as it has */
-    for (uint32_t i = 0; i < 8; i++)
-        assert_int_equal(faults[i].bus_id, DMA_BUS_ID(1, i, 0));
-    vtd_model_reach(unit, DMA_BUS_ID(1, 30, 0), 0x1000, true);
-    fault_interrupt();
-    assert_int_equal(faults_read(9, faults, 64), 1);
-}
-
-static void the_last_64_faults_are_kept(void **state)
-{
-    struct iommu_fault faults[70];
-    (void)state;
-    for (uint32_t i = 0; i < 100; i++) {
-        vtd_model_reach(unit, 0x200 + i, 0x1000, true);
-        fault_interrupt();
-        if (i == 50)
-            faults_read(1000, faults, 1);
-    }
-    assert_int_equal(faults_read(0, faults, 70), 64);
-    assert_int_equal(faults[0].sequence, 37);
-    assert_int_equal(faults[63].sequence, 100);
-    assert_int_equal(faults[63].bus_id, 0x200 + 99);
-}
-
-/* Interrupts of a forger can't be made quiet by an entry: the event is masked until somebody reads. */
-static void a_storm_of_forged_interrupts_ends_by_itself(void **state)
-{
-    struct iommu_fault faults[4];
-    unsigned events = 0;
-    (void)state;
-    for (unsigned i = 0; i < 10000; i++) {
-        assert_int_equal(vtd_model_interrupt(unit, DEVICE, 0xfee00000, 0x31), 0);
-        events += unit->events;
-        fault_interrupt();
-    }
-    assert_true(events <= 64);
-    assert_int_equal(faults_read(0, faults, 4), 1);
-    assert_true(faults[0].interrupt && faults[0].reason == 0x25 && faults[0].bus_id == DEVICE);
-    assert_int_equal(unit->events, 1); /* what came meanwhile */
-    fault_interrupt();
-    vtd_model_reach(unit, OTHER, 0x1000, true);
-    fault_interrupt();
-    assert_int_equal(faults_read(2, faults, 4), 1);
-    assert_int_equal(faults[0].bus_id, OTHER);
-}
-
-static void the_iommu_irq_raises_a_signal_for_what_is_new(void **state)
-{
-    struct irq_route route;
-    (void)state;
-    int64_t irq = SYS(machine_root, irq_create, machine_root_handle, IRQ_IOMMU, 0, P(&route));
-    assert_true(irq > 0);
-    assert_int_equal(SYS(machine_root, irq_create, machine_root_handle, IRQ_IOMMU, 0, P(&route)), ERR_BUSY);
-    assert_int_equal(SYS(machine_root, irq_create, machine_root_handle, IRQ_IOMMU, 1, P(&route)), ERR_INVALID);
-    int64_t bell = SYS(machine_root, signal_create);
-    assert_int_equal(SYS(machine_root, irq_bind, (uint64_t)irq, (uint64_t)bell, 4), OK);
-    struct signal *signal = (struct signal *)machine_cap(machine_root, (handle_t)bell)->object;
-    irq_interrupt(VECTOR_IOMMU);
-    assert_int_equal(signal->word, 0);
-    vtd_model_reach(unit, DEVICE, 0x1000, true);
-    fault_interrupt();
-    assert_int_equal(signal->word, 1 << 4);
-    assert_int_equal(SYS(machine_root, cap_close, (uint64_t)irq), OK);
-    assert_true(SYS(machine_root, irq_create, machine_root_handle, IRQ_IOMMU, 0, P(&route)) > 0);
-}
-
-static void only_the_root_capability_tells_of_faults(void **state)
-{
-    struct iommu_fault fault;
-    (void)state;
-    handle_t weak = machine_grant(driver, machine_root_handle, RIGHTS_ALL & ~RIGHT_ROOT_DEVICE, 0);
-    assert_int_equal(SYS(driver, system_info, weak, INFO_IOMMU_FAULTS, 0, P(&fault), sizeof fault), ERR_NO_RIGHT);
-    assert_int_equal(SYS(driver, system_info, driver_dma, INFO_IOMMU_FAULTS, 0, P(&fault), sizeof fault),
-                     ERR_WRONG_TYPE);
-}
-
-/* ---- interrupts ---- */
-
-static void a_device_raises_its_own_vectors_and_no_others(void **state)
-{
-    struct irq_route mine, others;
-    (void)state;
-    int64_t irq = SYS(machine_root, irq_create, machine_root_handle, IRQ_MESSAGE, DEVICE, P(&mine));
-    int64_t other = SYS(machine_root, irq_create, machine_root_handle, IRQ_MESSAGE, OTHER, P(&others));
-    assert_true(irq > 0 && other > 0 && mine.vector != others.vector);
-    assert_int_equal(vtd_model_interrupt(unit, DEVICE, mine.message_address, mine.message_data), mine.vector);
-    assert_int_equal(vtd_model_interrupt(unit, OTHER, others.message_address, others.message_data), others.vector);
-    assert_int_equal(vtd_model_interrupt(unit, DEVICE, others.message_address, others.message_data), 0);
-    for (uint64_t address = 0xfee00000; address < 0xfef00000; address += 4) {
-        uint32_t vector = vtd_model_interrupt(unit, DEVICE, address, mine.vector);
-        assert_true(vector == 0 || vector == mine.vector);
-    }
-    assert_int_equal(SYS(machine_root, cap_close, (uint64_t)irq), OK);
-    assert_int_equal(vtd_model_interrupt(unit, DEVICE, mine.message_address, mine.message_data), 0);
-    assert_int_equal(vtd_model_interrupt(unit, OTHER, others.message_address, others.message_data), others.vector);
-}
-
-static void a_line_comes_from_its_ioapic_only(void **state)
-{
-    struct irq_route route;
-    (void)state;
-    assert_true(SYS(machine_root, irq_create, machine_root_handle, IRQ_LINE_LEVEL, 5, P(&route)) > 0);
-    uint64_t message = 0xfee00000 | route.vector << 5 | 16;
-    assert_int_equal(vtd_model_interrupt(unit, 0xff00, message, route.vector), route.vector);
-    assert_int_equal(vtd_model_interrupt(unit, DEVICE, message, route.vector), 0);
-    assert_int_equal(vtd.interrupts[2 * route.vector] >> 4 & 1, 1); /* level */
-}
-
-static void without_remapping_messages_have_the_old_form(void **state)
-{
-    struct irq_route route;
-    (void)state;
-    vtd_model_reset();
-    machine_teardown(state);
-    setup_with(MODEL_CAPABILITY, MODEL_EXTENDED & ~EXTENDED_REMAPPING, 1);
-    assert_true(iommu_on() && !iommu_remaps_interrupts());
-    assert_true(SYS(machine_root, irq_create, machine_root_handle, IRQ_MESSAGE, DEVICE, P(&route)) > 0);
-    assert_int_equal(route.message_data, route.vector);
-}
-
-/* ---- units that are no good ---- */
-
-static void a_unit_that_lacks_what_is_needed_or_does_not_answer_is_not_used(void **state)
-{
-    (void)state;
-    const struct {
-        uint64_t capability, extended;
-    } bad[] = {{MODEL_CAPABILITY & ~(0x1ful << 8), MODEL_EXTENDED},                 /* no page tables that we know */
-               {(MODEL_CAPABILITY & ~(0x3ful << 16)) | 30ul << 16, MODEL_EXTENDED}, /* 31 bits of address */
-               {UINT64_MAX, UINT64_MAX}};                                           /* nobody there */
-    for (unsigned i = 0; i < 3; i++) {
-        vtd_model_reset();
-        iommu_start(bad[i].capability, bad[i].extended, 1);
-        assert_false(iommu_on());
-        assert_false(unit->status & VTD_TRANSLATION);
-    }
-    struct acpi_dmar dmar = {.covered = {{0, 0xffff}}, .covered_count = 1};
-    vtd_model_reset();
-    vtd_model_add(&dmar, MODEL_CAPABILITY, MODEL_EXTENDED);
-    vtd_model_add(&dmar, MODEL_CAPABILITY, MODEL_EXTENDED)->silent = true;
-    iommu_init(&dmar, 0, false);
-    assert_false(iommu_on());
-    assert_false(models[0].status & VTD_TRANSLATION); /* all or none */
-}
-
-static void memory_that_a_silent_unit_may_still_show_is_never_reused(void **state)
-{
-    uint64_t at[4];
-    (void)state;
-    assert_int_equal(pin(0, 4, at), OK);
-    check_reach(at[0], physical_of(0));
-    unit->silent = true;
-    assert_int_equal(SYS(driver, dma_unpin, driver_dma, driver_memory), ERR_IO);
-    assert_int_equal(SYS(driver, dma_unpin, driver_dma, driver_memory), ERR_IO); /* and does not wait again */
-    assert_int_equal(pin(0, 4, at), ERR_IO);
-    struct memory *object = (struct memory *)machine_cap(machine_root, memory)->object;
-    uint32_t refs = object->object.refs;
-    assert_int_equal(revoke(dma), OK);
-    assert_int_equal(object->object.refs, refs);
-    /* the unit answers again, only so that the test can clean up */
-    unit->silent = false;
-    vtd.broken = false;
-    unit->head = 0;
-    vtd.units[0].tail = 0;
-    SYS(machine_root, cap_close, dma);
-    machine_idle();
-    assert_true(object->object.refs < refs);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-static int setup_machine(void **state)
-{
-    return machine_setup(state);
-}
-static int no_setup(void **state)
-{
-    (void)state;
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_device_reaches_what_is_pinned_and_nothing_else),
         TEST(what_was_pinned_without_the_right_to_write_is_not_written),
-        cmocka_unit_test_setup_teardown(every_kind_of_unit_agrees_with_the_reference, setup_machine, teardown),
+        cmocka_unit_test_setup_teardown(every_kind_of_unit_agrees_with_the_reference, setup_machine, iommu_teardown),
         TEST(refused_for_quota_or_memory_leaves_all_as_it_was),
         TEST(tables_are_paid_by_who_pins_first_until_the_last_pin_ends),
         TEST(a_call_pins_4096_pages_at_most),
-        cmocka_unit_test(addresses_keep_clear_of_each_other_of_0_and_of_the_interrupt_window),
-        cmocka_unit_test(a_full_space_is_refused_and_a_gap_is_found_again),
         TEST(revoking_the_dma_capability_ends_what_went_through_it),
         TEST(revoking_the_memory_ends_its_pins_and_no_others),
         TEST(there_is_one_dma_object_a_device),
         TEST(a_device_that_nobody_holds_any_more_is_cut_off_at_once),
         cmocka_unit_test_setup_teardown(without_an_iommu_orphaned_pins_wait_for_who_stops_the_device, no_setup,
-                                        teardown),
-        cmocka_unit_test(each_kind_of_record_is_told_as_it_is),
-        TEST(a_device_is_reported_once_until_it_gets_a_dma_object_anew),
-        TEST(a_device_that_faulted_still_reaches_its_pins),
-        TEST(an_overflow_is_cleared_and_later_faults_are_told),
-        TEST(the_last_64_faults_are_kept),
-        TEST(a_storm_of_forged_interrupts_ends_by_itself),
-        TEST(the_iommu_irq_raises_a_signal_for_what_is_new),
-        TEST(only_the_root_capability_tells_of_faults),
-        TEST(a_device_raises_its_own_vectors_and_no_others),
-        TEST(a_line_comes_from_its_ioapic_only),
-        TEST(without_remapping_messages_have_the_old_form),
-        TEST(a_unit_that_lacks_what_is_needed_or_does_not_answer_is_not_used),
-        TEST(memory_that_a_silent_unit_may_still_show_is_never_reused),
+                                        iommu_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

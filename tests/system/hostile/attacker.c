@@ -36,6 +36,32 @@ status_t stage(uint64_t step, struct msg *m)
     return status;
 }
 
+status_t stage_with(handle_t cap)
+{
+    struct msg m = message(OP_STAGE, 1);
+    m.head.cap_count = 1;
+    m.head.caps[0] = cap;
+    return channel_call(clone_cap(CAP_REPORT), &m, DEADLINE_NEVER);
+}
+
+int64_t offer_channel(handle_t *channel)
+{
+    MUST(made, channel_create(8, 8));
+    MUST(sender, cap_mint((handle_t)made, RIGHT_CHANNEL_SEND | RIGHT_MINT | RIGHT_TRANSFER, 0));
+    EXPECT_IS(stage_with((handle_t)sender), OK);
+    *channel = (handle_t)made;
+    return HELD;
+}
+
+int64_t take_offered_channel(handle_t *sender)
+{
+    struct msg m;
+    EXPECT_IS(stage(1, &m), OK);
+    EXPECT(m.head.cap_count == 1 && m.head.caps[0] != HANDLE_NONE);
+    *sender = m.head.caps[0];
+    return HELD;
+}
+
 status_t ask(handle_t server, struct msg *m)
 {
     status_t status = channel_call(server, m, clock_now() + FAR_NS);

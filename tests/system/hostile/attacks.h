@@ -41,6 +41,9 @@
     X(BADGES, badge_too_wide, ALONE, 0, HELD, "a badge of more than 32 bits") \
     X(BADGES, badge_through_a_copy, ALONE, 0, HELD, "a copy in a message carries its badge and takes no other") \
     X(BADGES, message_in_the_kernels_name, ALONE, 0, HELD, "every kind in the header, those of the kernel's own messages among them") \
+    X(BADGES, call_behind_the_end_of_its_badge, LED, 0, HELD, "a call that was queued when its capability was revoked comes before the end is told") \
+    X(BADGES, report_behind_the_end_of_its_badge, ALONE, EXTRA_ROOT | QUOTA(400), HELD, "ends and faults whose supervisor was revoked are not told without a badge") \
+    X(BADGES, trace_event_in_the_kernels_name, ALONE, EXTRA_TRACE, HELD, "every event number: only a service's kinds are taken, with its name") \
     X(REVOKE, use_after_revoke_channel, LED, 0, HELD, "call, send, mint through a revoked channel capability and its child") \
     X(REVOKE, use_after_revoke_signal, LED, 0, HELD, "raising a revoked signal") \
     X(REVOKE, use_after_revoke_task, LED, 0, HELD, "looking at a task through a revoked capability") \
@@ -106,6 +109,9 @@
     X(POINTERS, receive_buffer_revoked_while_waiting, LED, 0, HELD, "the memory under a waiting receive's buffer is revoked: the message is not lost") \
     X(MAPPINGS, map_writable_and_executable, ALONE, 0, HELD, "every protection word, by map and by protect") \
     X(MAPPINGS, write_and_execute_through_two_rights, ALONE, 0, HELD, "one may write, one may execute: each mapping gets its own and no other") \
+    X(MAPPINGS, creation_left_in_the_middle, ALONE, QUOTA(1300), HELD, "one step of making memory, and then other sizes") \
+    X(MAPPINGS, mapping_left_in_the_middle, ALONE, QUOTA(1300), HELD, "one step of a mapping, then its use, others over it, and a revoke") \
+    X(MAPPINGS, protection_left_in_the_middle, ALONE, QUOTA(1300), HELD, "one step of protect and of unmap, then others with other protections") \
     X(MAPPINGS, map_page_zero, ALONE, 0, HELD, "addresses in page 0") \
     X(MAPPINGS, read_of_page_zero, ALONE, 0, FAULTS(14), "a read through a null pointer") \
     X(MAPPINGS, map_kernel_space, ALONE, 0, HELD, "the kernel half, the hole, and both sides of the edge of user space") \

@@ -7,8 +7,7 @@ ATTACK(output_crosses_into_a_missing_page)
 {
     uint64_t page;
     handle_t trace = cap_named("trace");
-    if (lone_page(&page))
-        return -1;
+    TRY(lone_page(&page));
     for (uint64_t k = 1; k < 40; k++) {
         void *at = (void *)(page + PAGE_SIZE - k);
         EXPECT_IS(cap_info(trace, at), ERR_FAULT);
@@ -23,8 +22,7 @@ ATTACK(output_crosses_into_a_missing_page)
 ATTACK(message_crosses_into_a_missing_page)
 {
     uint64_t page;
-    if (lone_page(&page))
-        return -1;
+    TRY(lone_page(&page));
     for (uint64_t k = 1; k < sizeof(struct msg); k++) {
         struct msg *at = (struct msg *)(page + PAGE_SIZE - k);
         if (k >= 4)
@@ -41,8 +39,7 @@ ATTACK(message_crosses_into_a_missing_page)
 ATTACK(receive_into_a_missing_page_loses_nothing)
 {
     uint64_t page, signals;
-    if (lone_page(&page))
-        return -1;
+    TRY(lone_page(&page));
     MUST(channel, channel_create(4, 4));
     MUST(signal, signal_create());
     for (uint64_t k = 1; k < sizeof(struct msg); k += 5) {
@@ -64,8 +61,7 @@ ATTACK(receive_into_a_missing_page_loses_nothing)
 ATTACK(batch_crosses_into_a_missing_page)
 {
     uint64_t page, signals;
-    if (lone_page(&page))
-        return -1;
+    TRY(lone_page(&page));
     MUST(channel, channel_create(64, 64));
     struct msg *first = (struct msg *)(page + PAGE_SIZE) - 8;
     for (int i = 0; i < 8; i++)
@@ -88,8 +84,7 @@ ATTACK(batch_crosses_into_a_missing_page)
 ATTACK(unaligned_buffers)
 {
     uint64_t page, signals;
-    if (lone_page(&page))
-        return -1;
+    TRY(lone_page(&page));
     MUST(channel, channel_create(4, 4));
     for (uint64_t k = 0; k < 64; k++) {
         struct msg *at = (struct msg *)(page + k), m = message(OP_PING, MSG_PAYLOAD_MAX / 8);
@@ -139,22 +134,17 @@ static int64_t take_page(struct msg **at)
 static void give_page(struct scene *scene)
 {
     struct msg m;
-    uint64_t signals;
     if (!scene_stage(scene, &m))
         return;
     result_t made = memory_create(1, 0);
     shared_memory = made > 0 ? (handle_t)made : HANDLE_NONE;
-    m.head = (struct msg_header){
-        .op = OP_STAGE, .token = m.head.token, .kind = MSG_CAP_COPY(0), .cap_count = 1, .caps = {shared_memory}};
-    if (channel_reply_recv(runner_channel(), &m, 1, NULL, 0, &signals, 0) != OK)
-        scene_fail(scene, "the page does not travel");
+    scene_go_with(scene, &m, shared_memory, true);
 }
 
 static int64_t call_whose_buffer_goes(status_t wanted)
 {
     struct msg *at, m = message(OP_PING, 4);
-    if (take_page(&at))
-        return -1;
+    TRY(take_page(&at));
     *at = message(OP_HOLD, 4);
     EXPECT_IS(channel_call(clone_cap(CAP_SERVER), at, clock_now() + FAR_NS), wanted);
     EXPECT_IS(ask(clone_cap(CAP_SERVER), &m), OK); /* the next one works */
@@ -212,14 +202,10 @@ ATTACK(receive_buffer_revoked_while_waiting)
 {
     struct msg *at, m;
     uint64_t signals;
-    if (take_page(&at))
-        return -1;
+    TRY(take_page(&at));
     MUST(channel, channel_create(4, 4));
     MUST(sender, cap_mint((handle_t)channel, RIGHTS_ALL, 5));
-    m = message(OP_STAGE, 1);
-    m.head.cap_count = 1;
-    m.head.caps[0] = (handle_t)sender;
-    EXPECT_IS(channel_call(clone_cap(CAP_REPORT), &m, DEADLINE_NEVER), OK);
+    EXPECT_IS(stage_with((handle_t)sender), OK);
     EXPECT_IS(channel_recv((handle_t)channel, at, 1, &signals, clock_now() + FAR_NS), ERR_FAULT);
     EXPECT_IS(channel_recv((handle_t)channel, &m, 1, &signals, DEADLINE_NOW), 1);
     EXPECT(m.head.op == OP_PING && m.words[3] == 3 && m.head.badge == 5);
@@ -227,15 +213,13 @@ ATTACK(receive_buffer_revoked_while_waiting)
 }
 DIRECT(receive_buffer_revoked_while_waiting)
 {
-    struct msg m;
+    handle_t sender;
     give_page(scene);
-    if (!scene_stage(scene, &m))
+    if (!scene_offered(scene, &sender))
         return;
-    handle_t sender = m.head.caps[0];
-    scene_go(scene, &m);
     scene_pause(scene, 2 * NEAR_NS);
     (void)cap_revoke(shared_memory);
-    m = message(OP_PING, 4);
+    struct msg m = message(OP_PING, 4);
     if (channel_send(sender, &m, 1) != 1)
         scene_fail(scene, "the runner could not send");
     cap_close(sender);

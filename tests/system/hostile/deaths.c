@@ -97,10 +97,9 @@ DIRECT(death_while_running)
 static int64_t calls_a_dying_server(uint64_t argument)
 {
     (void)argument;
-    struct msg m = message(OP_STAGE, 1);
-    EXPECT_IS(channel_call(clone_cap(CAP_REPORT), &m, DEADLINE_NEVER), OK);
-    handle_t server = m.head.caps[0];
-    m = message(OP_PING, 4);
+    handle_t server;
+    TRY(take_offered_channel(&server));
+    struct msg m = message(OP_PING, 4);
     EXPECT_IS(channel_call(server, &m, clock_now() + 4 * FAR_NS), ERR_PEER_DIED);
     EXPECT_IS(channel_call(server, &m, clock_now() + 4 * FAR_NS), ERR_PEER_DIED); /* and from now on always */
     EXPECT_IS(channel_send(server, &m, 1), ERR_PEER_DIED);
@@ -112,15 +111,11 @@ ATTACK(server_killed_with_200_waiting_callers)
 {
     struct msg *batch = scratch.batch;
     uint64_t signals, taken = 0;
-    MUST(channel, channel_create(8, 8));
-    MUST(sender, cap_mint((handle_t)channel, RIGHT_CHANNEL_SEND | RIGHT_MINT | RIGHT_TRANSFER, 0));
-    struct msg m = message(OP_STAGE, 1);
-    m.head.cap_count = 1;
-    m.head.caps[0] = (handle_t)sender;
-    EXPECT_IS(channel_call(clone_cap(CAP_REPORT), &m, DEADLINE_NEVER), OK);
+    handle_t channel;
+    TRY(offer_channel(&channel));
     EXPECT_IS(stage(2, NULL), OK); /* 200 wait */
     while (taken < 100) {
-        result_t n = channel_recv((handle_t)channel, batch, 10, &signals, clock_now() + FAR_NS);
+        result_t n = channel_recv(channel, batch, 10, &signals, clock_now() + FAR_NS);
         EXPECT(n > 0);
         taken += (uint64_t)n;
     }
@@ -130,19 +125,13 @@ ATTACK(server_killed_with_200_waiting_callers)
 DIRECT(server_killed_with_200_waiting_callers)
 {
     struct msg m, caller;
-    uint64_t signals;
-    if (!scene_stage(scene, &m))
-        return;
-    handle_t sender = m.head.caps[0];
-    scene_go(scene, &m);
-    if (!scene_stage(scene, &m)) /* the server waits for the callers */
+    handle_t sender;
+    if (!scene_offered(scene, &sender) || !scene_stage(scene, &m)) /* the server waits for the callers */
         return;
     for (uint64_t i = 0; i < 200 && scene_spawn(scene, calls_a_dying_server, i); i++) {
         if (!scene_stage(scene, &caller))
             return;
-        caller.head = (struct msg_header){
-            .op = OP_STAGE, .token = caller.head.token, .kind = MSG_CAP_COPY(0), .cap_count = 1, .caps = {sender}};
-        (void)channel_reply_recv(runner_channel(), &caller, 1, NULL, 0, &signals, 0);
+        scene_go_with(scene, &caller, sender, true);
     }
     scene_pause(scene, 4 * NEAR_NS);
     scene_go(scene, &m);
@@ -157,30 +146,18 @@ DIRECT(server_killed_with_200_waiting_callers)
 ATTACK(server_closes_under_its_callers)
 {
     uint64_t signals;
-    struct msg m = message(OP_STAGE, 1);
-    MUST(channel, channel_create(8, 8));
-    MUST(sender, cap_mint((handle_t)channel, RIGHT_CHANNEL_SEND | RIGHT_MINT | RIGHT_TRANSFER, 0));
-    m.head.cap_count = 1;
-    m.head.caps[0] = (handle_t)sender;
-    EXPECT_IS(channel_call(clone_cap(CAP_REPORT), &m, DEADLINE_NEVER), OK);
-    EXPECT_IS(channel_recv((handle_t)channel, &m, 1, &signals, clock_now() + FAR_NS), 1);
-    EXPECT_IS(cap_close((handle_t)channel), OK);
+    struct msg m;
+    handle_t channel;
+    TRY(offer_channel(&channel));
+    EXPECT_IS(channel_recv(channel, &m, 1, &signals, clock_now() + FAR_NS), 1);
+    EXPECT_IS(cap_close(channel), OK);
     pause_ns(NEAR_NS);
     return HELD;
 }
 /* The first call was taken, for which the server still owes an answer: it hears of the end when that dies. */
 DIRECT(server_closes_under_its_callers)
 {
-    struct msg m, caller;
-    uint64_t signals;
-    if (!scene_stage(scene, &m))
-        return;
-    handle_t sender = m.head.caps[0];
-    scene_go(scene, &m);
-    if (!scene_spawn(scene, calls_a_dying_server, 0) || !scene_stage(scene, &caller))
-        return;
-    caller.head = (struct msg_header){.op = OP_STAGE, .token = caller.head.token, .cap_count = 1, .caps = {sender}};
-    (void)channel_reply_recv(runner_channel(), &caller, 1, NULL, 0, &signals, 0);
+    pass_channel_on(scene, calls_a_dying_server, 0);
     scene_wait_helpers(scene);
 }
 
@@ -251,11 +228,7 @@ ATTACK(exit_codes_at_the_edges)
 }
 DIRECT(exit_codes_at_the_edges)
 {
-    struct msg m;
-    while (!scene->ended) {
-        if (scene_take(scene, &m, clock_now() + NEAR_NS))
-            scene_go(scene, &m);
-    }
+    scene_wait_end(scene);
     if (scene->exit.code != INT64_MIN + 5 || scene->exit.killed || scene->exit.task_id != scene->attacker_id)
         scene_fail(scene, "the code came as %lld", (long long)scene->exit.code);
     scene->exit.code = HELD;
@@ -303,14 +276,11 @@ DIRECT(deadlines_in_the_far_future)
 ATTACK(receive_deadlines_in_the_far_future)
 {
     uint64_t signals;
-    struct msg m = message(OP_STAGE, 1);
-    MUST(channel, channel_create(4, 4));
-    MUST(sender, cap_mint((handle_t)channel, RIGHT_CHANNEL_SEND | RIGHT_TRANSFER, 0));
-    m.head.cap_count = 1;
-    m.head.caps[0] = (handle_t)sender;
-    EXPECT_IS(channel_call(clone_cap(CAP_REPORT), &m, DEADLINE_NEVER), OK);
+    struct msg m;
+    handle_t channel;
+    TRY(offer_channel(&channel));
     for (size_t i = 0; i < sizeof far_deadlines / sizeof far_deadlines[0]; i++) {
-        EXPECT_IS(channel_recv((handle_t)channel, &m, 1, &signals, far_deadlines[i]), 1);
+        EXPECT_IS(channel_recv(channel, &m, 1, &signals, far_deadlines[i]), 1);
         EXPECT(m.words[0] == i);
     }
     return HELD;
@@ -318,10 +288,9 @@ ATTACK(receive_deadlines_in_the_far_future)
 DIRECT(receive_deadlines_in_the_far_future)
 {
     struct msg m;
-    if (!scene_stage(scene, &m))
+    handle_t sender;
+    if (!scene_offered(scene, &sender))
         return;
-    handle_t sender = m.head.caps[0];
-    scene_go(scene, &m);
     for (size_t i = 0; i < sizeof far_deadlines / sizeof far_deadlines[0] && !scene->ended; i++) {
         scene_pause(scene, NEAR_NS);
         m = message(OP_PING, 1);

@@ -23,8 +23,7 @@ ATTACK(flood_beyond_the_credit)
     MUST(one, cap_mint((handle_t)channel, RIGHTS_ALL, 1));
     MUST(two, cap_mint((handle_t)channel, RIGHTS_ALL, 2));
     MUST(copy, cap_mint((handle_t)one, RIGHTS_ALL, 0)); /* a copy shares the credit and gets no other */
-    if (fill_credit((handle_t)one, &sent))
-        return -1;
+    TRY(fill_credit((handle_t)one, &sent));
     EXPECT(sent == 8);
     EXPECT_IS(channel_send((handle_t)copy, &m, 1), ERR_WOULD_BLOCK);
     EXPECT_IS(channel_send((handle_t)two, &m, 1), 1); /* another sender is not concerned */

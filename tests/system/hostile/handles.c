@@ -110,11 +110,8 @@ ATTACK(stale_handle_after_reuse)
         EXPECT_IS(cap_close((handle_t)old), OK);
         MUST(channel, channel_create(4, 4));
         EXPECT(channel != old);
-        if (HANDLE_INDEX(channel) == HANDLE_INDEX(old)) {
-            int64_t result = refused_everywhere((handle_t)old);
-            if (result)
-                return result;
-        }
+        if (HANDLE_INDEX(channel) == HANDLE_INDEX(old))
+            TRY(refused_everywhere((handle_t)old));
         EXPECT_IS(cap_close((handle_t)channel), OK);
         MUST(next, signal_create());
         EXPECT(next != old && next != channel);

@@ -121,6 +121,13 @@ int64_t seen(const char *what, int64_t value, const char *file, int line);
         if (got_ != (int64_t)(wanted))                    \
             return seen(#call, got_, __FILE__, __LINE__); \
     } while (0)
+/* Of a function that answers like an attack's: goes on where it held. */
+#define TRY(call)                 \
+    do {                          \
+        int64_t result_ = (call); \
+        if (result_ != HELD)      \
+            return result_;       \
+    } while (0)
 /* A handle or an address, or the report. */
 #define MUST(variable, call)    \
     result_t variable = (call); \
@@ -139,6 +146,10 @@ extern union scratch {
 
 /* Waits until the director goes on; its words come back in *m (may be NULL). */
 status_t stage(uint64_t step, struct msg *m);
+/* The same, and a capability goes to the director (scene_offered), which may hand it to a helper (pass_channel_on). */
+status_t stage_with(handle_t cap);
+int64_t offer_channel(handle_t *channel);       /* a new channel of its own: the director gets a sender of it */
+int64_t take_offered_channel(handle_t *sender); /* in a helper: what the director passes on */
 struct msg message(uint16_t op, uint8_t words);
 /* A call of the victim that must be answered; the answer's status joined with the exchange's. */
 status_t ask(handle_t server, struct msg *m);
@@ -173,12 +184,17 @@ bool scene_spawn(struct scene *scene, int64_t (*run)(uint64_t),
 bool scene_take(struct scene *scene, struct msg *m, uint64_t deadline_ns);
 bool scene_stage(struct scene *scene, struct msg *m); /* waits for one; false (and failed): none came */
 void scene_go(struct scene *scene, struct msg *m);
+void scene_go_with(struct scene *scene, struct msg *m, handle_t cap,
+                   bool copy);                          /* the answer brings it: moved, or a copy */
+bool scene_offered(struct scene *scene, handle_t *cap); /* waits for stage_with(), and lets it go on */
+/* Passes what the attacker offers on to a helper that runs `run`. */
+void pass_channel_on(struct scene *scene, int64_t (*run)(uint64_t), uint64_t argument);
 void scene_wait_helpers(struct scene *scene);
+void scene_wait_end(struct scene *scene); /* of the attacker */
 bool scene_victim_answers(struct scene *scene);
 void scene_pause(struct scene *scene, uint64_t ns);
 handle_t scene_victim(void); /* the runner's own capability to the victim's channel */
 handle_t scene_victim_task(void);
-handle_t runner_channel(void); /* where the runner receives */
 uint64_t scene_free_pages(void);
 
 #define ATTACK(name) int64_t name(uint64_t argument __attribute__((unused)))

@@ -100,11 +100,6 @@ handle_t scene_victim_task(void)
     return runner.victim_task;
 }
 
-handle_t runner_channel(void)
-{
-    return runner.channel;
-}
-
 static bool victim_make(handle_t receive)
 {
     struct task_info info;

@@ -18,8 +18,7 @@ ATTACK(map_writable_and_executable)
 {
     uint64_t page = 0;
     handle_t memory;
-    if (page_of_own(&page, &memory, 1))
-        return -1;
+    TRY(page_of_own(&page, &memory, 1));
     for (uint32_t protection = 0; protection < 64; protection++) {
         bool fine = protection && protection < 8 && (protection & 6) != 6;
         result_t mapped = memory_map(HANDLE_NONE, memory, 0, 0, 1, protection);
@@ -53,8 +52,7 @@ ATTACK(map_page_zero)
 {
     uint64_t page = 0;
     handle_t memory;
-    if (page_of_own(&page, &memory, 1))
-        return -1;
+    TRY(page_of_own(&page, &memory, 1));
     for (uint64_t address = 1; address < PAGE_SIZE; address += address < 16 ? 1 : 81)
         EXPECT(memory_map(HANDLE_NONE, memory, address, 0, 1, PROT_READ) < 0);
     MUST(chosen, memory_map(HANDLE_NONE, memory, 0, 0, 1, PROT_READ)); /* 0 is "anywhere" */
@@ -89,8 +87,7 @@ ATTACK(map_kernel_space)
     };
     uint64_t page = 0;
     handle_t memory;
-    if (page_of_own(&page, &memory, 2))
-        return -1;
+    TRY(page_of_own(&page, &memory, 2));
     for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
         EXPECT_IS(memory_map(HANDLE_NONE, memory, addresses[i], 0, 1, PROT_READ), ERR_INVALID);
         EXPECT(memory_unmap(HANDLE_NONE, addresses[i], 1) < 0);
@@ -108,8 +105,7 @@ ATTACK(map_over_a_mapping)
 {
     uint64_t page = 0;
     handle_t memory;
-    if (page_of_own(&page, &memory, 4))
-        return -1;
+    TRY(page_of_own(&page, &memory, 4));
     for (uint64_t offset = 0; offset < 4; offset++)
         EXPECT_IS(memory_map(HANDLE_NONE, memory, page + offset * PAGE_SIZE, 0, 1, PROT_READ), ERR_EXISTS);
     EXPECT_IS(memory_map(HANDLE_NONE, memory, page - 2 * PAGE_SIZE, 0, 4, PROT_READ), ERR_EXISTS);
@@ -134,8 +130,7 @@ ATTACK(unmap_what_is_no_mapping)
 {
     uint64_t page = 0;
     handle_t memory;
-    if (page_of_own(&page, &memory, 4))
-        return -1;
+    TRY(page_of_own(&page, &memory, 4));
     EXPECT(memory_unmap(HANDLE_NONE, page, 1) < 0);
     EXPECT(memory_unmap(HANDLE_NONE, page + PAGE_SIZE, 3) < 0);
     EXPECT(memory_unmap(HANDLE_NONE, page, 5) < 0);
@@ -154,8 +149,7 @@ ATTACK(read_after_unmap)
 {
     uint64_t page = 0;
     handle_t memory;
-    if (page_of_own(&page, &memory, 1))
-        return -1;
+    TRY(page_of_own(&page, &memory, 1));
     *(volatile uint64_t *)page = 1;
     EXPECT_IS(memory_unmap(HANDLE_NONE, page, 1), OK);
     return seen("an unmapped page was read", *(volatile int64_t *)page, __FILE__, __LINE__);
@@ -165,8 +159,7 @@ ATTACK(write_after_protect)
 {
     uint64_t page = 0;
     handle_t memory;
-    if (page_of_own(&page, &memory, 1))
-        return -1;
+    TRY(page_of_own(&page, &memory, 1));
     *(volatile uint64_t *)page = 1;
     EXPECT_IS(memory_protect(HANDLE_NONE, page, 1, PROT_READ), OK);
     *(volatile uint64_t *)page = 2;
@@ -212,8 +205,7 @@ ATTACK(jump_into_fresh_memory)
 {
     uint64_t page = 0;
     handle_t memory;
-    if (page_of_own(&page, &memory, 1))
-        return -1;
+    TRY(page_of_own(&page, &memory, 1));
     memcpy((void *)page, code, sizeof code);
     return run((void *)page);
 }
@@ -223,8 +215,7 @@ ATTACK(jump_into_code_made_writable_again)
 {
     uint64_t page = 0;
     handle_t memory;
-    if (page_of_own(&page, &memory, 1))
-        return -1;
+    TRY(page_of_own(&page, &memory, 1));
     memcpy((void *)page, code, sizeof code);
     EXPECT_IS(memory_protect(HANDLE_NONE, page, 1, PROT_READ | PROT_EXEC), OK);
     EXPECT_IS(((int (*)(void))page)(), 42);
@@ -285,11 +276,7 @@ ATTACK(stack_overflow_into_the_guard)
 }
 DIRECT(stack_overflow_into_the_guard)
 {
-    struct msg m;
-    while (!scene->ended) {
-        if (scene_take(scene, &m, clock_now() + NEAR_NS))
-            scene_go(scene, &m);
-    }
+    scene_wait_end(scene);
     uint64_t guard = (uint64_t)task_start_info + PAGE_SIZE;
     if (scene->fault.address - guard >= PAGE_SIZE)
         scene_fail(scene, "it faulted at 0x%llx, not in the guard page", (unsigned long long)scene->fault.address);

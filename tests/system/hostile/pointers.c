@@ -242,8 +242,7 @@ ATTACK(read_only_pointer_in_every_output)
 {
     MUST(secret, memory_map(HANDLE_NONE, clone_cap(CAP_MEMORY), 0, 0, 1, PROT_READ));
     uint64_t page; /* with a good message in it: the call is made, and only its answer has no place */
-    if (lone_page(&page))
-        return -1;
+    TRY(lone_page(&page));
     *(struct msg *)page = message(OP_PING, 28);
     EXPECT_IS(memory_protect(HANDLE_NONE, page, 1, PROT_READ), OK);
     const uint64_t bad[] = {(uint64_t)__text_start, (uint64_t)__rodata_start, (uint64_t)task_start_info,
@@ -269,8 +268,7 @@ ATTACK(wrap_around_lengths)
     uint64_t page;
     handle_t trace = cap_named("trace");
     find_trace_sequence();
-    if (lone_page(&page))
-        return -1;
+    TRY(lone_page(&page));
     for (size_t i = 0; i < WRAPS; i++) {
         uint64_t n = wraps[i];
         EXPECT_IS(random_bytes(buffer, n), ERR_TOO_LONG);

@@ -211,8 +211,7 @@ ATTACK(quota_of_a_poor_receiver)
     EXPECT_IS(channel_send((handle_t)channel, &m, 1), 1);
     MUST(other, signal_create());
     source = (handle_t)other;
-    if (take_until_refused(take_capability, &taken))
-        return -1;
+    TRY(take_until_refused(take_capability, &taken));
     m = message(0, 0);
     EXPECT_IS(channel_recv((handle_t)channel, &m, 1, &signals, DEADLINE_NOW), 1);
     EXPECT(m.words[3] == 3);
@@ -247,8 +246,7 @@ ATTACK(quota_of_capabilities_in_messages)
 ATTACK(quota_of_the_fpu)
 {
     uint64_t taken;
-    if (take_until_refused(take_signal, &taken))
-        return -1;
+    TRY(take_until_refused(take_signal, &taken));
     __asm__ volatile("pxor %xmm0, %xmm0");
     return seen("an FPU state that nobody paid for", 0, __FILE__, __LINE__);
 }

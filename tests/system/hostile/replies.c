@@ -69,10 +69,8 @@ ATTACK(reply_without_the_receive_right)
 /* Three calls; each must get the answer that was meant for it. argument: deadline of the first, 0: none. */
 static int64_t client(uint64_t deadline_after_ns)
 {
-    struct msg m = message(OP_STAGE, 1);
-    m.words[0] = 100;
-    EXPECT_IS(channel_call(clone_cap(CAP_REPORT), &m, DEADLINE_NEVER), OK);
-    handle_t server = m.head.caps[0];
+    handle_t server;
+    TRY(take_offered_channel(&server));
     for (uint64_t i = 0; i < 3; i++) {
         struct msg call = message(OP_PING, 1);
         call.words[0] = 1000 + i;
@@ -82,35 +80,6 @@ static int64_t client(uint64_t deadline_after_ns)
         if (status == OK)
             EXPECT(call.words[0] == 2000 + i);
     }
-    return HELD;
-}
-
-/* The director passes a sender of the attacker's channel on to its client, which runs `run`. */
-static void pass_channel_on(struct scene *scene, int64_t (*run)(uint64_t), uint64_t argument)
-{
-    struct msg from, to;
-    if (!scene_stage(scene, &from))
-        return;
-    handle_t sender = from.head.caps[0];
-    from.head.cap_count = 0;
-    scene_go(scene, &from);
-    if (!scene_spawn(scene, run, argument) || !scene_stage(scene, &to))
-        return;
-    to.head = (struct msg_header){.op = OP_STAGE, .token = to.head.token, .cap_count = 1, .caps = {sender}};
-    uint64_t signals;
-    if (channel_reply_recv(runner_channel(), &to, 1, NULL, 0, &signals, 0) != OK)
-        scene_fail(scene, "the sender does not travel");
-}
-
-static int64_t offer_channel(handle_t *channel)
-{
-    MUST(made, channel_create(8, 8));
-    MUST(sender, cap_mint((handle_t)made, RIGHT_CHANNEL_SEND | RIGHT_TRANSFER | RIGHT_MINT, 0));
-    struct msg m = message(OP_STAGE, 1);
-    m.head.cap_count = 1;
-    m.head.caps[0] = (handle_t)sender;
-    EXPECT_IS(channel_call(clone_cap(CAP_REPORT), &m, DEADLINE_NEVER), OK);
-    *channel = (handle_t)made;
     return HELD;
 }
 
@@ -130,17 +99,18 @@ ATTACK(reply_twice)
     handle_t channel;
     uint64_t signals;
     uint32_t before = 0;
-    int64_t result = offer_channel(&channel);
-    for (uint64_t i = 0; i < 3 && !result; i++) {
+    TRY(offer_channel(&channel));
+    for (uint64_t i = 0; i < 3; i++) {
         struct msg m;
         EXPECT_IS(channel_recv(channel, &m, 1, &signals, clock_now() + FAR_NS), 1);
         EXPECT(m.words[0] == 1000 + i);
-        result = before ? answer(channel, before, 666) : HELD;
-        result = result ? result : answer(channel, m.head.token, 2000 + i);
-        result = result ? result : answer(channel, m.head.token, 666);
+        if (before)
+            TRY(answer(channel, before, 666));
+        TRY(answer(channel, m.head.token, 2000 + i));
+        TRY(answer(channel, m.head.token, 666));
         before = m.head.token;
     }
-    return result;
+    return HELD;
 }
 DIRECT(reply_twice)
 {
@@ -153,8 +123,8 @@ ATTACK(reply_twice_in_one_batch)
     struct msg *replies = scratch.batch;
     handle_t channel;
     uint64_t signals;
-    int64_t result = offer_channel(&channel);
-    for (uint64_t i = 0; i < 3 && !result; i++) {
+    TRY(offer_channel(&channel));
+    for (uint64_t i = 0; i < 3; i++) {
         struct msg m;
         EXPECT_IS(channel_recv(channel, &m, 1, &signals, clock_now() + FAR_NS), 1);
         for (uint64_t k = 0; k < MSG_BATCH_MAX; k++) {
@@ -164,7 +134,7 @@ ATTACK(reply_twice_in_one_batch)
         }
         EXPECT_IS(channel_reply_recv(channel, replies, MSG_BATCH_MAX, NULL, 0, &signals, 0), OK);
     }
-    return result;
+    return HELD;
 }
 DIRECT(reply_twice_in_one_batch)
 {
@@ -177,20 +147,18 @@ ATTACK(reply_after_the_caller_gave_up)
     handle_t channel;
     uint64_t signals;
     struct msg m;
-    int64_t result = offer_channel(&channel);
-    if (result)
-        return result;
+    TRY(offer_channel(&channel));
     EXPECT_IS(channel_recv(channel, &m, 1, &signals, clock_now() + FAR_NS), 1);
     uint32_t late = m.head.token;
     pause_ns(4 * NEAR_NS);
-    result = answer(channel, late, 666);
-    for (uint64_t i = 1; i < 3 && !result; i++) {
+    TRY(answer(channel, late, 666));
+    for (uint64_t i = 1; i < 3; i++) {
         EXPECT_IS(channel_recv(channel, &m, 1, &signals, clock_now() + FAR_NS), 1);
         EXPECT(m.words[0] == 1000 + i && m.head.token != late);
-        result = answer(channel, late, 666);
-        result = result ? result : answer(channel, m.head.token, 2000 + i);
+        TRY(answer(channel, late, 666));
+        TRY(answer(channel, m.head.token, 2000 + i));
     }
-    return result;
+    return HELD;
 }
 DIRECT(reply_after_the_caller_gave_up)
 {
@@ -200,10 +168,10 @@ DIRECT(reply_after_the_caller_gave_up)
 static int64_t caller_to_be_killed(uint64_t argument)
 {
     (void)argument;
-    struct msg m = message(OP_STAGE, 1);
-    EXPECT_IS(channel_call(clone_cap(CAP_REPORT), &m, DEADLINE_NEVER), OK);
+    handle_t server;
+    TRY(take_offered_channel(&server));
     struct msg call = message(OP_PING, 1);
-    (void)channel_call(m.head.caps[0], &call, DEADLINE_NEVER);
+    (void)channel_call(server, &call, DEADLINE_NEVER);
     return HELD;
 }
 
@@ -213,9 +181,7 @@ ATTACK(reply_after_the_caller_died)
     handle_t channel;
     uint64_t signals;
     struct msg m;
-    int64_t result = offer_channel(&channel);
-    if (result)
-        return result;
+    TRY(offer_channel(&channel));
     EXPECT_IS(channel_recv(channel, &m, 1, &signals, clock_now() + FAR_NS), 1);
     uint32_t token = m.head.token;
     EXPECT_IS(stage(2, NULL), OK); /* it is killed */
@@ -246,23 +212,22 @@ ATTACK(reply_with_a_token_of_many_calls_ago)
     uint64_t signals;
     uint32_t *tokens = scratch.tokens;
     handle_t channel;
-    int64_t result = offer_channel(&channel);
-    for (unsigned i = 0; i < 512 && !result; i++) {
+    TRY(offer_channel(&channel));
+    for (unsigned i = 0; i < 512; i++) {
         struct msg m;
         EXPECT_IS(channel_recv(channel, &m, 1, &signals, clock_now() + FAR_NS), 1);
         for (unsigned k = 0; k < i; k++)
             EXPECT(tokens[k] != m.head.token);
         tokens[i] = m.head.token;
-        result = answer(channel, m.head.token, m.words[0] + 1);
+        TRY(answer(channel, m.head.token, m.words[0] + 1));
     }
-    return result;
+    return HELD;
 }
 static int64_t busy_client(uint64_t argument)
 {
     (void)argument;
-    struct msg m = message(OP_STAGE, 1);
-    EXPECT_IS(channel_call(clone_cap(CAP_REPORT), &m, DEADLINE_NEVER), OK);
-    handle_t server = m.head.caps[0];
+    handle_t server;
+    TRY(take_offered_channel(&server));
     for (uint64_t i = 0; i < 512; i++) {
         struct msg call = message(OP_PING, 1);
         call.words[0] = i;

@@ -302,9 +302,7 @@ ATTACK(revoke_of_100000_descendants)
 {
     handle_t last = HANDLE_NONE;
     MUST(root, signal_create());
-    int64_t result = mint_many((handle_t)root, &last);
-    if (result)
-        return result;
+    TRY(mint_many((handle_t)root, &last));
     EXPECT_IS(stage(1, NULL), OK);
     status_t status = cap_revoke((handle_t)root);
     EXPECT_IS(stage(2, NULL), OK);
@@ -322,9 +320,7 @@ ATTACK(close_with_100000_children)
     handle_t last = HANDLE_NONE;
     MUST(root, signal_create());
     MUST(parent, cap_mint((handle_t)root, RIGHTS_ALL, 0));
-    int64_t result = mint_many((handle_t)parent, &last);
-    if (result)
-        return result;
+    TRY(mint_many((handle_t)parent, &last));
     EXPECT_IS(cap_close((handle_t)parent), OK);
     EXPECT(!rights_of((handle_t)parent) && rights_of(last)); /* the children live on */
     EXPECT_IS(cap_revoke((handle_t)root), OK);               /* as children of the root */

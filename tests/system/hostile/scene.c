@@ -251,6 +251,33 @@ void scene_go(struct scene *scene, struct msg *m)
     (void)channel_reply_recv(runner.channel, m, 1, NULL, 0, &signals, 0);
 }
 
+void scene_go_with(struct scene *scene, struct msg *m, handle_t cap, bool copy)
+{
+    uint64_t signals;
+    m->head = (struct msg_header){
+        .op = OP_STAGE, .token = m->head.token, .kind = copy ? MSG_CAP_COPY(0) : 0, .cap_count = 1, .caps = {cap}};
+    if (channel_reply_recv(runner.channel, m, 1, NULL, 0, &signals, 0) != OK)
+        scene_fail(scene, "a capability does not travel");
+}
+
+bool scene_offered(struct scene *scene, handle_t *cap)
+{
+    struct msg m;
+    if (!scene_stage(scene, &m))
+        return false;
+    *cap = m.head.cap_count ? m.head.caps[0] : HANDLE_NONE;
+    scene_go(scene, &m);
+    return true;
+}
+
+void pass_channel_on(struct scene *scene, int64_t (*run)(uint64_t), uint64_t argument)
+{
+    handle_t sender;
+    struct msg to;
+    if (scene_offered(scene, &sender) && scene_spawn(scene, run, argument) && scene_stage(scene, &to))
+        scene_go_with(scene, &to, sender, false);
+}
+
 /* What a director did not take is answered: a helper or the attacker that reports a stage just goes on. */
 static void wait_while(struct scene *scene, bool (*more)(const struct scene *scene), uint64_t ns)
 {
@@ -278,6 +305,11 @@ static bool for_ever(const struct scene *scene)
     return true;
 }
 
+void scene_wait_end(struct scene *scene)
+{
+    wait_while(scene, attacker_lives, ATTACK_NS);
+}
+
 void scene_wait_helpers(struct scene *scene)
 {
     wait_while(scene, helpers_live, ATTACK_NS);
@@ -292,11 +324,11 @@ void scene_pause(struct scene *scene, uint64_t ns)
 
 static void end_all(struct scene *scene)
 {
-    wait_while(scene, attacker_lives, ATTACK_NS);
+    scene_wait_end(scene);
     if (!scene->ended) {
         scene_fail(scene, "it hangs");
         (void)task_kill(scene->attacker);
-        wait_while(scene, attacker_lives, ATTACK_NS);
+        scene_wait_end(scene);
     }
     wait_while(scene, helpers_live, scene->helpers_ended < scene->helper_count ? FAR_NS : 0);
     if (helpers_live(scene))

@@ -20,8 +20,8 @@ struct signal;
 struct sender {
     struct channel *channel;      /* referenced */
     uint32_t badge, capabilities; /* 0 capabilities: `closed` waits for delivery */
-    uint32_t credit, used;        /* one-way messages it may have queued, and has */
-    uint32_t calls;               /* that lie queued; the note of its end waits for them too */
+    uint32_t credit;              /* one-way messages that it may have queued */
+    uint16_t used, calls;         /* what it has queued: one-way (as many as slots), calls (as many as tasks) */
     struct link closed;           /* in channel->notes once no capability is left */
 };
 

@@ -144,12 +144,9 @@ static void put_index(struct live *live, const struct live_stream *stream)
     put(live, 0, 4);
 }
 
-/* Nothing new: up to `now_ns` nothing older will follow, which holds as the read came after that reading of the clock, or
- * (not asked of the kernel) come again. */
-static void put_no_index(struct live *live, struct live_stream *stream, bool asked, uint64_t now_ns)
+/* Nothing new: the place tells up to when nothing older will follow; or (not asked of the kernel) come again. */
+static void put_no_index(struct live *live, const struct live_stream *stream, bool asked)
 {
-    if (asked && now_ns > stream->place.end_ns)
-        stream->place.end_ns = now_ns;
     live->length = 32;
     put(live, asked ? stream->place.end_ns : 0, 8);
     live->length = 56;
@@ -177,7 +174,7 @@ static bool on_index(struct live *live, const struct live_facts *facts, const ui
     if (stream->bytes)
         put_index(live, stream);
     else
-        put_no_index(live, stream, flush && stream->place.begun, now_ns);
+        put_no_index(live, stream, flush && stream->place.begun);
     return true;
 }
 

@@ -78,6 +78,8 @@ uint32_t place_next(struct place *place, bool partial, uint32_t cpu, place_read 
             packet_begin(place, header);
         place->next_event = second;
         uint32_t bytes = content > place->sent ? packet_make(place, header, content) : 0;
+        if (!closed && header->timestamp_end > place->end_ns)
+            place->end_ns = header->timestamp_end;
         if (closed)
             packet_end(place);
         if (bytes || !closed)

@@ -25,7 +25,7 @@ struct place {
     uint64_t next_event; /* number of the first event that did not */
     uint64_t lost;       /* events, since the reader came */
     uint64_t number;     /* of the reader's next packet */
-    uint64_t end_ns;     /* of its last packet */
+    uint64_t end_ns;     /* nothing older than that will follow: of its last packet, or the last look at the open one */
     bool begun;
 };
 

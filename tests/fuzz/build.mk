@@ -27,3 +27,7 @@ fuzz_crash_record_SRCS := tests/fuzz/fuzz_crash_record.c kernel/x86/crash_record
 # the trace tool: streams that anybody sends
 FUZZERS += fuzz_ctf
 fuzz_ctf_SRCS = tests/fuzz/fuzz_ctf.c tests/unit/trace_synth.c $(addprefix tools/trustos-trace/,model.c mark.c net_names.c) $(trace_reader_SRCS)
+
+# the tracer: what a viewer on port 2326 may say
+FUZZERS += fuzz_live
+fuzz_live_SRCS := tests/fuzz/fuzz_live.c tests/unit/trace_model.c rconsole/tracer/live.c rconsole/tracer/place.c

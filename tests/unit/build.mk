@@ -142,6 +142,11 @@ test_trace_layout_HOME    = trace_host
 test_trace_reader_HOME    = trace_host
 test_trace_recording_HOME = trace_host
 
+# the tracer: a reader's place in a ring, and the viewers' protocol
+UNIT_TESTS += test_trace_place test_trace_live
+test_trace_place_SRCS := tests/unit/test_trace_place.c tests/unit/trace_model.c rconsole/tracer/place.c
+test_trace_live_SRCS  := tests/unit/test_trace_live.c tests/unit/trace_model.c rconsole/tracer/place.c rconsole/tracer/live.c
+
 # the fuzzer of system calls
 UNIT_TESTS += test_sysfuzz
 test_sysfuzz_SRCS := tests/unit/test_sysfuzz.c $(addprefix tests/system/sysfuzz/,calls.c draw.c learn.c pool.c)

@@ -8,11 +8,11 @@ import subprocess
 import threading
 import time
 
-from harness import BUILD, LIVE, TOKEN, TRACE, SCALE, Boot, Skip, check, test, wait_for
-from trace_reader import Reader, agree, babeltrace, folder, kernel_events, one_more, pinging
+from harness import BUILD, LIVE, TOKEN, TRACE, SCALE, Boot, Skip, check, median, test, wait_for
+from trace_reader import Reader, agree, babeltrace, folder, generate, kernel_events, one_more, pinging
 
 TOOL = BUILD / "trustos-trace"
-LOADED = Boot(append=f"netbench token={TOKEN}")
+LOADED = Boot(append=f"netbench tracegen token={TOKEN}")
 
 
 @test(LOADED, fresh=True)
@@ -34,7 +34,7 @@ def babeltrace2_reads_a_record_without_a_word(machine):
     with folder() as at:
         record = subprocess.Popen([TOOL, "record", f"127.0.0.1:{machine.ports[TRACE]}", "-o", at / "r", "-t", "4"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        pinging(machine, 2)
+        generate(machine, 8000, 16000)
         said = "".join(record.communicate(timeout=60 * SCALE))
         check(record.returncode == 0, said)
         events, packets_lost, events_lost = int(re.search(r"(\d+) events, \d+ packets,", said)[1]), *re.search(
@@ -48,29 +48,29 @@ def babeltrace2_reads_a_record_without_a_word(machine):
 @test(LOADED)
 def eight_readers_see_the_same_events_and_a_ninth_is_refused(machine):
     readers = [Reader(machine) for _ in range(8)]
-    wait_for(lambda: all(r.data for r in readers), 30, "each reader's metadata")
+    wait_for(lambda: all(len(r.data) > 8192 for r in readers), 30, "each reader's stream")
     ninth = Reader(machine)
     ninth.join(20 * SCALE)
     check(not ninth.is_alive() and not ninth.data, "a ninth reader got something")
-    pinging(machine, 1)
-    time.sleep(1)
+    generate(machine, 5000, 5000)
+    newest = kernel_events(machine)[-1][1]
+    wait_for(lambda: all(r.seen(newest) for r in readers), 30, "the newest events in every stream")
     seen = [{ns: event for _, ns, event in r.stop().events()} for r in readers]
     end = min(max(s) for s in seen)
     begin = max(min(s) for s in seen)
     parts = [{ns for ns in s if begin <= ns <= end} for s in seen]
-    check(all(p == parts[0] for p in parts) and len(parts[0]) > 3000, f"{[len(p) for p in parts]} events")
+    check(all(p == parts[0] for p in parts) and len(parts[0]) > 5000, f"{[len(p) for p in parts]} events")
     wait_for(lambda: one_more(machine), 20, "a place after they went")
 
 
 @test(LOADED)
-def what_happens_is_seen_within_half_a_second(machine):
+def what_happens_goes_out_within_200_ms(machine):
     reader = Reader(machine)
-    time.sleep(1.5)
-    with machine.console() as session:
-        before = len(reader.data)
-        session.ask("memory")
-        wait_for(lambda: len(reader.data) > before + 500, 0.5, "the flush", 0.02)
-    reader.stop()
+    wait_for(lambda: len(reader.data) > 8192, 30, "the stream")
+    start = len(reader.data)
+    wait_for(lambda: len(reader.data) > start + 8192, 30, "an idle machine's packets")
+    held = [end - begin for begin, end, *_ in reader.stop().packets[-10:]]
+    check(median(held) <= 200e6, f"packets that an idle machine sends hold {held} ns")  # by its own clock
 
 
 @test(Boot(append=f"trace=token token={TOKEN}"))
@@ -96,14 +96,14 @@ def babeltrace2_follows_the_machine_live(machine):
     with folder() as at, open(at / "out", "wb") as out, open(at / "said", "wb") as said:  # files: a pipe that fills up would stop it
         viewer = subprocess.Popen(["babeltrace2", "-i", "lttng-live", url], stdout=out, stderr=said)
         time.sleep(2)
-        pinging(machine, 1)
+        generate(machine, 5000, 5000)
         time.sleep(2)
         viewer.terminate()
         viewer.wait(60 * SCALE)
         out, said = (at / "out").read_text(), (at / "said").read_text()
     lines = out.splitlines()[:-1]  # the last one may be cut
     check(not said, f"babeltrace2: {said[-500:]}")
-    check(len(lines) > 3000 and any("task_name: " in row or " task_name:" in row for row in lines) and "trustos" in lines[0], f"{len(lines)} lines")
+    check(len(lines) > 5000 and any("task_name: " in row or " task_name:" in row for row in lines) and "trustos" in lines[0], f"{len(lines)} lines")
     times = [row[1:19] for row in lines]
     check(times == sorted(times), "time goes back")
 

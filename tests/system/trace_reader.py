@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness import ECHO, SCALE, TRACE, TRACEGEN, Skip, check
 
+TRACEGEN_LISTENS = r"tracegen\b.*listening"
 PACKET_MAGIC = struct.pack("<I", 0xC1FC1FC1)
 
 
@@ -126,6 +127,7 @@ def one_more(machine):
 
 def generate(machine, rate, count):
     """tracegen makes `count` events, `rate` a second: the number of the first, and how many it made a second."""
+    machine.wait_serial(TRACEGEN_LISTENS)
     with machine.connect(TRACEGEN) as c:
         c.send(f"{rate} {count}\n")
         made, first, ns = map(int, c.read_until(b"\n", 60 + 4 * count / rate).split())
@@ -135,6 +137,7 @@ def generate(machine, rate, count):
 
 def record_classes(machine, mask):
     """Only these are recorded from now on; the mask before."""
+    machine.wait_serial(TRACEGEN_LISTENS)
     with machine.connect(TRACEGEN) as c:
         c.send(f"mask {mask}\n")
         return int(c.read_until(b"\n"))

@@ -207,6 +207,10 @@ $(HOST_TOOLS:%=build/%): build/%: $$(call tool_objects,$$*) $(OBJ)/host/%.flags 
 	$(call say,HOSTLD,$@)
 	$(Q)$(CC) -o $@ $(filter %.o,$^) $($*_LIBS)
 
+docs/trace-events.md: build/trace-events
+	$(call say,DOC,$@)
+	$(Q)build/trace-events >$@
+
 .PHONY: tools
 tools: $(HOST_TOOLS:%=build/%) ## the host's tools: build/trustos-trace (docs/trace.md)
 

@@ -141,6 +141,8 @@ test_trace_metadata_HOME  = trace_host
 test_trace_layout_HOME    = trace_host
 test_trace_reader_HOME    = trace_host
 test_trace_recording_HOME = trace_host
+UNIT_TESTS += test_trace_texts
+test_trace_texts_SRCS     = tests/unit/test_trace_texts.c $(trace_page_SRCS)
 
 # the tracer: a reader's place in a ring, and the viewers' protocol
 UNIT_TESTS += test_trace_place test_trace_live

@@ -128,6 +128,10 @@ test_trace_threads_LIBS     := -lpthread
 test_trace_steps_SRCS       := tests/unit/test_trace_steps.c $(TRACE_RING_SRCS)
 test_trace_steps_SANITIZE   := -O2
 
+# kernel: which CPU runs what
+UNIT_TESTS += test_placement
+test_placement_SRCS       := $(addprefix tests/unit/,test_placement.c placement_sim.c) kernel/sched/placement.c kernel/memory/numa.c
+
 # the trace's metadata and its tool; trace-synth makes streams for its tests
 HOST_TOOLS += trace-synth
 trace-synth_SRCS := $(addprefix tests/unit/,trace_synth_main.c trace_synth.c) lib/trace_metadata.c

@@ -3,7 +3,10 @@ booted. Its reader has host tests (tests/unit/test_trace_reader.c); here is the 
 import contextlib
 import functools
 import json
+import os
+import pty
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -125,6 +128,58 @@ def a_machine_that_reboots_is_found_again_when_it_is_back():
 
 
 @test()
+def another_boot_never_goes_on_in_the_directory_of_the_one_before():
+    one, made_one = synth("events=2000", "cpus=2")
+    other, made_other = synth("events=3000", "cpus=1", "uuid_byte=77", "seed=3")
+    with folder() as at, Server([one], [other, until_gone]) as server:
+        run("record", server.target(), "-o", at / "t", "-t", "2.5")
+        uuids = [re.search(r'uuid = "([^"]*)"', (at / name / "metadata").read_text())[1] for name in ("t", "t.2")]
+        check(uuids[0] != uuids[1], str(uuids))
+        check((events_of(at / "t"), events_of(at / "t.2")) == (made_one["events"], made_other["events"]), "events of the two boots")
+        check(sorted(p.name for p in (at / "t.2").iterdir()) == ["cpu0", "metadata"], "a file of the boot before")
+        mixed = one + other[other.index(b"\xc1\x1f\xfc\xc1"):]  # no machine does that: packets of another boot behind
+        (at / "m.ctf").write_bytes(mixed)
+        text, said = run("print", at / "m.ctf", code=1)
+        check(f"offset {len(one) + 4}: the packet's uuid is not the metadata's" in said, said)
+        check(len(text.splitlines()) == made_one["events"], "what came before it")
+
+
+@test()
+def while_it_records_it_shows_time_rate_events_and_losses():
+    stream, made = synth("events=4000", "drop_every=4")
+    cut = stream.index(b"\xc1\x1f\xfc\xc1", 30000)
+    with folder() as at, Server([stream[:cut], 1.2, stream[cut:], until_gone]) as server:
+        ours, its = pty.openpty()
+        tool = subprocess.Popen([TOOL, "record", server.target(), "-o", str(at / "t"), "-t", "3"], stderr=its)
+        os.close(its)
+        said = b""
+        with contextlib.suppress(OSError):  # a terminal whose other end is closed
+            while more := os.read(ours, 4096):
+                said += more
+        os.close(ours)
+        check(tool.wait(30 * SCALE) == 0, said.decode())
+    row = r"\r\x1b\[K *(\d+\.\d) s +(\d+) events/s  (\d+) events  \d+\.\d MB  lost (\d+) events, (\d+) packets"
+    rows = [tuple(map(float, found)) for found in re.findall(row, said.decode())]
+    check(len(rows) >= 3 and [r[0] for r in rows] == sorted(r[0] for r in rows), said.decode())
+    check(0 < rows[0][2] < rows[-1][2] == made["events"] and max(r[1] for r in rows) > 0, said.decode())
+    check(rows[-1][3:] == (made["lost_events"], made["lost_packets"]), said.decode())
+
+
+@test()
+def a_disk_that_is_full_ends_a_recording_with_whole_packets():
+    stream, made = synth("events=9000")
+    limit = 20 * 4096 + 1000
+    with folder() as at, Server([stream, until_gone]) as server:
+        tool = subprocess.run([TOOL, "record", server.target(), "-o", str(at / "t")], capture_output=True, timeout=60 * SCALE,
+                              restore_signals=False,  # Python ignores the signal that comes with the limit
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        said = tool.stderr.decode()
+        check(tool.returncode == 1 and "cpu0: File too large" in said, said)
+        check((at / "t" / "cpu0").stat().st_size == 20 * 4096, "half a packet was left")
+        check(0 < events_of(at / "t") < made["events"], "events")
+
+
+@test()
 def ctrl_c_in_the_middle_of_a_packet_leaves_whole_packets():
     stream, made = synth("events=4000")
     with folder() as at, Server([stream[:30000], until_gone]) as server:
@@ -172,7 +227,16 @@ def errors_of_a_recording_say_where():
     with folder() as at:
         _, said = run("record", "127.0.0.1:1", "-o", at / "t", code=1)
         check("refused" in said, said)
+        for target in ("no such host", "[2001:db8::1]:2325", "a:b:c:", ""):
+            _, said = run("record", target, "-o", at / "t", code=1)
+            check(said.startswith("trustos-trace: ") and len(said) > 30, f"{target}: {said}")
+        check(not (at / "t").exists(), "a directory of nothing")
         _, said = run("record", "127.0.0.1:1", "-w", "-t", "0.5", "-o", at / "t", code=1)
+        (at / "t").mkdir()
+        (at / "t" / "mine").write_text("keep me")
+        with Server([stream, until_gone]) as server:
+            _, said = run("record", server.target(), "-o", at / "t", code=1)
+        check("/t: Directory not empty" in said and [p.name for p in (at / "t").iterdir()] == ["mine"], said)
 
 
 @test()

@@ -33,6 +33,8 @@ static bool set(struct synth_options *options, const char *word)
         options->first_sequence = number;
     else if (KEY("task_names"))
         options->task_names = number;
+    else if (KEY("uuid_byte"))
+        options->uuid_byte = (uint8_t)number;
     else if (KEY("syscalls"))
         options->syscalls = number;
     else if (KEY("no_metadata"))

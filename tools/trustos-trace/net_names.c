@@ -16,7 +16,8 @@ const char *net_protocol_name(uint32_t protocol, char out[24])
     static const struct {
         uint32_t protocol; /* IANA's protocol numbers, and its EtherTypes */
         const char *name;
-    } names[] = {{1, "icmp"}, {2, "igmp"}, {NET_TCP, "tcp"}, {17, "udp"}, {58, "icmpv6"}, {0x08060000, "arp"}};
+    } names[] = {{0, "hopopt"}, {1, "icmp"},    {2, "igmp"},        {NET_TCP, "tcp"},
+                 {17, "udp"},   {58, "icmpv6"}, {0x08060000, "arp"}};
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].protocol == protocol)
             return names[i].name;

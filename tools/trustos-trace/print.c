@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "known.h"
 #include "names.h"
+#include "net_names.h"
 
 struct printer {
     const struct options *options;
@@ -27,12 +28,34 @@ static bool names_a_channel(const struct ctf_event *event, const char *field)
     return !strcmp(field, "channel") || (event->layout->known == TRACE_Block && !strcmp(field, "object"));
 }
 
+/* What the number stands for; NULL: nothing that is known. */
+static const char *meaning_of(const struct printer *p, const struct ctf_event *event, const char *field, uint32_t value,
+                              char text[32])
+{
+    if (names_a_task(field)) {
+        const char *name = names_task(&p->names, value, text);
+        return name == text ? NULL : name;
+    }
+    if (names_a_channel(event, field)) {
+        uint32_t receiver = names_receiver(&p->names, value);
+        return receiver ? names_task(&p->names, receiver, text) : NULL;
+    }
+    if (!strcmp(field, "ports") && value) {
+        snprintf(text, 32, "%u %u", value >> 16, value & 0xffff);
+        return text;
+    }
+    if (!strcmp(field, "protocol") && value)
+        return net_protocol_name(net_protocol(value), text);
+    if (!strcmp(field, "op"))
+        return names_op(value);
+    return event->layout->known == TRACE_SyscallEntry && !strcmp(field, "number") ? names_syscall(value) : NULL;
+}
+
 /* " key=value", with what the number stands for behind it. */
 static void print_field(struct printer *p, const struct ctf_event *event, uint32_t i)
 {
     const struct ctf_field *field = &event->layout->payload.fields[i];
     uint64_t value = event->values[i];
-    const char *meaning = NULL;
     char text[32];
     const char *label = ctf_field_label(p->layout, field, value);
     if (label)
@@ -42,17 +65,7 @@ static void print_field(struct printer *p, const struct ctf_event *event, uint32
                : field->is_signed ? " %s=%" PRId64
                                   : " %s=%" PRIu64,
                field->name, value);
-    if (names_a_task(field->name) && value <= UINT32_MAX) {
-        meaning = names_task(&p->names, (uint32_t)value, text);
-        meaning = meaning == text ? NULL : meaning;
-    } else if (names_a_channel(event, field->name)) {
-        uint32_t receiver = names_receiver(&p->names, value);
-        meaning = receiver ? names_task(&p->names, receiver, text) : NULL;
-    } else if (!strcmp(field->name, "op") && value) {
-        meaning = names_op((uint32_t)value);
-    } else if (!strcmp(event->layout->name, "syscall_entry") && !strcmp(field->name, "number")) {
-        meaning = names_syscall((uint32_t)value);
-    }
+    const char *meaning = value <= UINT32_MAX ? meaning_of(p, event, field->name, (uint32_t)value, text) : NULL;
     if (meaning)
         printf("(%s)", meaning);
 }

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "mark.h"
 #include "model.h"
+#include "net_names.h"
 #include "output.h"
 
 #define PAGE(symbol, file)                                                                                 \
@@ -32,7 +33,7 @@ struct section { /* an array in the making: they grow side by side */
 struct timeline {
     struct trace *trace;
     struct names names;
-    struct table ops; /* those of calls that have names; the entry is nothing */
+    struct table ops, protocols; /* those of calls, of packets, that have names; the entry is nothing */
     struct section sections[SECTIONS];
     uint64_t begin_ns, end_ns, events;
     bool begun;
@@ -124,6 +125,10 @@ static void add_mark(struct timeline *t, const struct ctf_event *event) /* time,
     struct mark mark;
     if (!mark_of(&t->names, t->trace->layout, event, &mark))
         return;
+    union known_event known;
+    uint16_t id = event->layout->known;
+    if ((id == TRACE_NetPacketIn || id == TRACE_NetPacketOut) && known_decode(event, &known))
+        table_get(&t->protocols, known.NetPacketIn.protocol, 0, 0); /* the two have the same fields */
     FILE *out = row(t, MARKS);
     fprintf(out, "%" PRIu64 ",%u,%" PRIu64 ",", since(t, event->time_ns), mark.task, t->events);
     output_string(out, mark.text);
@@ -198,29 +203,54 @@ static void write_kinds(const struct timeline *t, FILE *out)
     fputs("]", out);
 }
 
+typedef const char *(*name_fn)(const struct table *table, uint32_t i, char out[24]);
+
+static const char *task_name(const struct table *tasks, uint32_t i, char out[24])
+{
+    (void)out;
+    return tasks->entries[i];
+}
+
+static const char *op_name(const struct table *ops, uint32_t i, char out[24])
+{
+    (void)out;
+    return names_op(ops->keys[i].a);
+}
+
+static const char *protocol_name(const struct table *protocols, uint32_t i, char out[24])
+{
+    return net_protocol_name(net_protocol(protocols->keys[i].a), out);
+}
+
+/* [number, name] of all that is in the table. */
+static void write_names(FILE *out, const char *what, const struct table *table, name_fn name)
+{
+    char text[24];
+    fprintf(out, ",\n\"%s\":[", what);
+    for (uint32_t i = 0; i < table->count; i++) {
+        fprintf(out, "%s[%u,", i ? "," : "", table->keys[i].a);
+        output_string(out, name(table, i, text));
+        fputs("]", out);
+    }
+    fputs("]", out);
+}
+
 static void write_head(const struct timeline *t, FILE *out)
 {
     const struct ctf_layout *layout = t->trace->layout;
+    const struct table *channels = &t->names.channels;
     fputs("{\"machine\":", out);
     output_string(out, layout->hostname[0] ? layout->hostname : "a machine");
     fprintf(out, ",\"begin\":\"%" PRIu64 "\",\"length\":%" PRIu64 ",\"cpus\":[", t->begin_ns, since(t, t->end_ns));
     for (uint32_t i = 0; i < t->trace->cpu_count; i++)
         fprintf(out, "%s%u", i ? "," : "", t->trace->cpus[i]);
-    fputs("],\n\"tasks\":[", out);
-    for (uint32_t i = 0; i < t->names.tasks.count; i++) {
-        fprintf(out, "%s[%u,", i ? "," : "", t->names.tasks.keys[i].a);
-        output_string(out, t->names.tasks.entries[i]);
-        fputs("]", out);
-    }
-    fputs("],\n\"channels\":[", out);
-    for (uint32_t i = 0; i < t->names.channels.count; i++)
-        fprintf(out, "%s[%u,%u]", i ? "," : "", t->names.channels.keys[i].a, *(uint32_t *)t->names.channels.entries[i]);
-    fputs("],\n\"ops\":[", out);
-    for (uint32_t i = 0; i < t->ops.count; i++) {
-        fprintf(out, "%s[%u,", i ? "," : "", t->ops.keys[i].a);
-        output_string(out, names_op(t->ops.keys[i].a));
-        fputs("]", out);
-    }
+    fputs("]", out);
+    write_names(out, "tasks", &t->names.tasks, task_name);
+    write_names(out, "ops", &t->ops, op_name);
+    write_names(out, "protocols", &t->protocols, protocol_name);
+    fputs(",\n\"channels\":[", out);
+    for (uint32_t i = 0; i < channels->count; i++)
+        fprintf(out, "%s[%u,%u]", i ? "," : "", channels->keys[i].a, *(uint32_t *)channels->entries[i]);
     fputs("],\n\"syscallNames\":[", out);
     for (uint32_t i = 0; names_syscall(i); i++) {
         fputs(i ? "," : "", out);
@@ -273,7 +303,7 @@ static int make(struct timeline *t, const struct options *options, FILE *out)
 int command_timeline(const struct options *options)
 {
     char why[256];
-    struct timeline t = {.ops.entry_size = 1};
+    struct timeline t = {.ops.entry_size = 1, .protocols.entry_size = 1};
     FILE *out = NULL;
     t.trace = options->output ? trace_open(options->target, why) : NULL;
     if (options->output && !t.trace)
@@ -290,6 +320,7 @@ int command_timeline(const struct options *options)
     }
     names_free(&t.names);
     table_free(&t.ops);
+    table_free(&t.protocols);
     trace_close(t.trace);
     return status;
 }

@@ -21,6 +21,8 @@ function meaning(name, field, value) {
   if (/(task|caller)$/.test(field) && (value === 0 || names.has(value))) return `(${taskName(value)})`;
   if ((field === 'channel' || (name === 'block' && field === 'object')) && receivers.has(value)) return `(${taskName(receivers.get(value))})`;
   if (field === 'op' && ops.has(value)) return `(${ops.get(value)})`;
+  if (field === 'protocol' && protocols.has(value)) return `(${protocols.get(value)})`;
+  if (field === 'ports' && value) return `(${value >>> 16} ${value & 0xffff})`;
   if (name === 'syscall_entry' && field === 'number' && trace.syscallNames[value]) return `(${trace.syscallNames[value]})`;
   return '';
 }
@@ -73,12 +75,18 @@ function cpuThing(lane, t, y, near) {
   if ((i = spanAt(lane.runs, t)) >= 0) return spanThing(lane.runs, i, `${taskName(lane.runs.key[i])} on cpu${lane.id}${stopText(lane.runs.row[i])}`);
   return null;
 }
+// What was told under the pointer, or to its left where its text is: all of a few pixels.
+function toldThing(lane, t, near) {
+  const { at, time } = lane.marks, last = above(time, t + near) - 1;
+  if (last < 0 || xOf(time[last]) + 30 + 7 * trace.marks[at[last] + 3].length < xOf(t)) return null;
+  const first = above(time, time[last] - near), shown = at.slice(first, Math.min(last + 1, first + 12));
+  const lines = shown.map(row => eventThing(trace.marks[row + 2]).text), more = last + 1 - first - shown.length;
+  return { from: time[first], to: time[last], text: lines.join('\n') + (more ? `\nand ${more} more` : '') };
+}
 function taskThing(lane, t, y, near) {
   let i;
   if (y >= lane.y + view.taskHeight - 1) {
-    i = above(lane.marks.time, t + near) - 1; // the text stands to the right of its tick
-    if (i >= 0 && xOf(lane.marks.time[i]) + 12 + 7 * trace.marks[lane.marks.at[i] + 3].length > xOf(t)) return eventThing(trace.marks[lane.marks.at[i] + 2]);
-    return null;
+    return toldThing(lane, t, near);
   }
   if (y > lane.y + view.taskHeight - 7 && (i = spanAt(lane.syscalls, t)) >= 0) return spanThing(lane.syscalls, i, syscallText(lane.syscalls.row[i]));
   i = above(calls.from, t - near);

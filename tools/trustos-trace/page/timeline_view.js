@@ -1,7 +1,7 @@
 'use strict';
 // What is shown and how it is drawn. The trace is one JSON object (timeline.c writes it); times are nanoseconds since `begin`.
 const trace = JSON.parse(document.getElementById('trace').textContent);
-const names = new Map(trace.tasks), receivers = new Map(trace.channels), ops = new Map(trace.ops);
+const names = new Map(trace.tasks), receivers = new Map(trace.channels), ops = new Map(trace.ops), protocols = new Map(trace.protocols);
 const BOOT = Number(trace.begin); // since boot: exact for 100 days
 const taskName = id => id === 0 ? 'idle' : names.get(id) || 'task ' + id;
 const LABELS = 140, RULER = 26, MARKS_HEIGHT = 14, GAP = 3;
@@ -164,8 +164,8 @@ function drawTicks(lane) {
 function drawTold(lane) {
   const { at, time } = lane.marks, y = lane.y + view.taskHeight - 1;
   for (let i = above(time, view.from - 1); i < at.length && time[i] <= view.to;) {
-    const x = xOf(time[i]), column = Math.floor(x), text = trace.marks[at[i] + 3];
-    const next = above(time, timeOf(column + 1)), room = (next < at.length ? xOf(time[next]) : view.width) - x;
+    const x = xOf(time[i]), column = Math.floor(x), next = Math.max(i + 1, above(time, timeOf(column + 3)));
+    const text = trace.marks[at[i] + 3] + (next > i + 1 ? `  +${next - i - 1}` : ''), room = (next < at.length ? xOf(time[next]) : view.width) - x;
     context.fillStyle = colors.mark;
     context.fillRect(column, y, 2, MARKS_HEIGHT - 2);
     if (room > 12 + text.length * 3) { // it may be cut, but not to nothing
@@ -175,18 +175,20 @@ function drawTold(lane) {
       context.fillText(text, x + 5, y + 10);
       context.restore();
     }
-    i = Math.max(i + 1, next);
+    i = next;
   }
 }
 
-function label(text, s, lane) { // inside runs that are wide enough
+function label(text, s, lane, whole) { // inside runs that are wide enough; whole: for all of the text
   context.fillStyle = colors.page;
   for (let i = above(s.to, view.from), shown = 0; i < s.from.length && s.from[i] < view.to && shown < 400; i++) {
     const x = Math.max(LABELS, xOf(s.from[i])), width = Math.min(view.width, xOf(s.to[i])) - x;
     if (width < 34) { if (width < 1) i = Math.max(i, above(s.to, s.from[i] + (view.to - view.from) / (view.width - LABELS)) - 1); continue; }
+    const words = text(s.key[i], i);
+    if (whole && words.length * 7 > width - 4) continue;
     context.save();
     context.beginPath(); context.rect(x, lane.y, width - 3, lane.height); context.clip();
-    context.fillText(text(s.key[i], i), x + 4, lane.y + (lane.kind === 'cpu' ? view.cpuHeight : view.taskHeight) / 2 + 4);
+    context.fillText(words, x + 4, lane.y + (lane.kind === 'cpu' ? view.cpuHeight : view.taskHeight) / 2 + 4);
     context.restore();
     shown++;
   }
@@ -209,7 +211,7 @@ function drawLane(lane) {
     drawSpans(lane.readies, lane.y + view.taskHeight / 2 - 2, 4, () => colors.ready, 0.08);
     drawSpans(lane.runs, lane.y + 3, view.taskHeight - 6, () => taskColor(lane.id), 0);
     drawSpans(lane.syscalls, lane.y + view.taskHeight - 6, 3, () => colors.syscall, 0.1);
-    label(trace.cpus.length > 1 ? (cpu, i) => `cpu${cpu}, ${duration(lane.runs.to[i] - lane.runs.from[i])}` : (_, i) => duration(lane.runs.to[i] - lane.runs.from[i]), lane.runs, lane);
+    label(trace.cpus.length > 1 ? (cpu, i) => `cpu${cpu}, ${duration(lane.runs.to[i] - lane.runs.from[i])}` : (_, i) => duration(lane.runs.to[i] - lane.runs.from[i]), lane.runs, lane, true);
     drawTold(lane);
   }
 }

@@ -256,7 +256,8 @@ fuzz: $(FUZZERS:%=build/fuzz/%)
 model: build/setup-test ## search the Spin models exhaustively: revoke against transfer, the ring's sleep
 	@tests/model/run
 test: build/setup-test unit fuzz images tools ## everything: host tests, models, fuzzers (FUZZ_SECONDS=5 each), include rings, format, the image in QEMU
-	@UNIT_TESTS='$(UNIT_TESTS)' FUZZERS='$(FUZZERS)' FUZZ_SECONDS=$(FUZZ_SECONDS) tools/test.sh
+	@UNIT_TESTS='$(UNIT_TESTS)' FUZZERS='$(FUZZERS)' FUZZ_SECONDS=$(FUZZ_SECONDS) \
+		LONG_FUZZERS='$(foreach f,$(FUZZERS),$(if $($f_SECONDS),$f=$($f_SECONDS)))' tools/test.sh
 fuzz-syscalls: build/setup-test images ## random system calls in the image: SEED=1 CALLS=100000000
 	@SEED='$(SEED)' CALLS='$(or $(CALLS),5000000)' tests/system/run -v -k sysfuzz.random_system_calls_break
 bench: build/setup-test images ## measure TRustOs

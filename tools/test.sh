@@ -1,6 +1,7 @@
 #!/bin/sh
 # tools/test.sh: runs everything `make test` promises and ends in one line, "N passed, N failed".
-# From the environment: UNIT_TESTS and FUZZERS (built, in build/unit and build/fuzz), FUZZ_SECONDS.
+# From the environment: UNIT_TESTS and FUZZERS (built, in build/unit and build/fuzz), FUZZ_SECONDS for each, and LONG_FUZZERS
+# (name=seconds), which take that long at least, beside all that runs meanwhile.
 set -u
 passed=0 failed=0 failures=
 work=build/test-logs
@@ -12,6 +13,22 @@ check() { # name, command...: one test, quiet when it passes
     name=$1; shift
     if "$@" >"$work/$name.log" 2>&1; then ok "$name"; else bad "$name"; sed 's/^/    /' "$work/$name.log"; fi
 }
+
+fuzz() { # name, seconds
+    mkdir -p "build/fuzz/corpus/$1"
+    seeds=$(find tests/fuzz -type d -path "*/$1" 2>/dev/null)
+    # shellcheck disable=SC2086
+    "build/fuzz/$1" -max_total_time="$2" -timeout=10 -artifact_prefix="$work/$1-" "build/fuzz/corpus/$1" $seeds
+}
+long_fuzzers= # name=pid
+for entry in ${LONG_FUZZERS-}; do
+    seconds=${entry#*=}
+    [ "$FUZZ_SECONDS" -le "$seconds" ] || seconds=$FUZZ_SECONDS
+    fuzz "${entry%%=*}" "$seconds" >"$work/${entry%%=*}.fuzz" 2>&1 &
+    long_fuzzers="$long_fuzzers ${entry%%=*}=$!"
+done
+trap 'for entry in $long_fuzzers; do kill "${entry#*=}" 2>/dev/null; done' EXIT
+trap 'exit 1' INT TERM
 
 check check-includes tools/check-includes.sh
 check check-format tools/check-format.sh
@@ -43,11 +60,16 @@ for name in $UNIT_TESTS; do
 done
 
 for name in $FUZZERS; do
-    mkdir -p "build/fuzz/corpus/$name"
-    seeds=$(find tests/fuzz -type d -path "*/$name" 2>/dev/null)
-    # shellcheck disable=SC2086
-    check "$name" "build/fuzz/$name" -max_total_time="$FUZZ_SECONDS" -timeout=10 -artifact_prefix="$work/$name-" "build/fuzz/corpus/$name" $seeds
+    case "$long_fuzzers=" in *" $name="*) ;; *) check "$name" fuzz "$name" "$FUZZ_SECONDS" ;; esac
 done
+ended() { # name, pid
+    wait "$2"
+    status=$?
+    cat "$work/$1.fuzz"
+    return "$status"
+}
+for entry in $long_fuzzers; do check "${entry%%=*}" ended "${entry%%=*}" "${entry#*=}"; done
+long_fuzzers=
 
 counted model tests/model/run
 counted system tests/system/run

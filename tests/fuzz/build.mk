@@ -24,8 +24,9 @@ fuzz_dmar_SRCS := tests/fuzz/fuzz_dmar.c kernel/x86/acpi_dmar.c
 FUZZERS += fuzz_crash_record
 fuzz_crash_record_SRCS := tests/fuzz/fuzz_crash_record.c kernel/x86/crash_record.c
 
-# the trace tool: streams that anybody sends
+# the trace tool: streams that anybody sends. SECONDS: so long in every `make test`
 FUZZERS += fuzz_ctf
+fuzz_ctf_SECONDS := 60
 fuzz_ctf_SRCS = tests/fuzz/fuzz_ctf.c tests/unit/trace_synth.c $(addprefix tools/trustos-trace/,model.c mark.c net_names.c) $(trace_reader_SRCS)
 
 # the tracer: what a viewer on port 2326 may say

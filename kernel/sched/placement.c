@@ -1,5 +1,14 @@
 #include "kernel/sched/placement.h"
 
+/* The compiler's own is a call into libgcc, which the kernel does not have. */
+static uint32_t count_bits(uint64_t bits)
+{
+    uint32_t count = 0;
+    for (; bits; bits &= bits - 1)
+        count++;
+    return count;
+}
+
 #define BIT(n) (1ul << (n))
 
 void sched_machine_init(struct sched_machine *machine, const struct numa *numa, uint32_t cpu_count,
@@ -173,7 +182,7 @@ static bool overloaded(const struct sched_view *view, uint32_t node)
     uint32_t waiting = 0;
     for (uint64_t left = cpus & view->waiting; left; left &= left - 1)
         waiting += view->ready_count[__builtin_ctzl(left)];
-    return waiting > (uint32_t)__builtin_popcountl(cpus);
+    return waiting > count_bits(cpus);
 }
 
 /* Of other nodes, the most urgent above `own`, the nearest first: what is urgent, and for a CPU that would idle what an
@@ -245,8 +254,8 @@ static bool better_home(const struct sched_machine *machine, const struct node_l
         return room;
     if (!room)
         return loads[node].free_frames > loads[best].free_frames;
-    uint64_t cpus = (uint64_t)__builtin_popcountl(machine->node_cpus[node]);
-    uint64_t best_cpus = (uint64_t)__builtin_popcountl(machine->node_cpus[best]);
+    uint64_t cpus = count_bits(machine->node_cpus[node]);
+    uint64_t best_cpus = count_bits(machine->node_cpus[best]);
     return loads[node].tasks * best_cpus < loads[best].tasks * cpus;
 }
 

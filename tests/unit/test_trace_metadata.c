@@ -57,12 +57,15 @@ static void compare(const struct ctf_event_layout *event, unsigned number, const
         assert_string_equal(field->name, fields[count].name);
         assert_int_equal(field->size, size_of(type));
         assert_int_equal(field->offset, offset);
+        assert_int_equal(offset % field->size,
+                         0); /* no padding anywhere, in the kernel's words or in a reader's layout */
         assert_int_equal(field->is_signed, !strcmp(type, "s32") || !strcmp(type, "s64"));
         assert_int_equal(field->is_hex, type[0] == 'x');
         offset += field->size;
     }
     assert_int_equal(event->payload.count, count);
     assert_int_equal(event->payload.size, offset);
+    assert_int_equal(offset % 8, 0);
 }
 
 static const struct ctf_field *field_of(const struct ctf_layout *layout, const char *event, const char *name)
@@ -75,20 +78,80 @@ static const struct ctf_field *field_of(const struct ctf_layout *layout, const c
     return NULL;
 }
 
-static void a_value_of_an_enumeration_has_its_name(void **state)
+struct value {
+    int64_t value;
+    const char *text;
+};
+
+/* The field has the names of its type's values, and none for any other value. */
+static void compare_values(const struct ctf_layout *layout, const struct ctf_field *field, const struct value *values)
+{
+    for (int64_t value = -1; value < 100; value++) {
+        const char *text = NULL;
+        for (const struct value *v = values; v->text; v++)
+            text = v->value == value ? v->text : text;
+        const char *label = ctf_field_label(layout, field, (uint64_t)value);
+        assert_int_equal(label != NULL, text != NULL);
+        if (text)
+            assert_string_equal(label, text);
+    }
+}
+
+static const struct value *values_of(const char *type)
+{
+    static const struct value none[] = {{0, NULL}};
+#define V(NAME, value, text) {value, text},
+#define N(name, bytes, values)                                            \
+    {                                                                     \
+        static const struct value name##_values[] = {values(V){0, NULL}}; \
+        if (!strcmp(type, #name))                                         \
+            return name##_values;                                         \
+    }
+    TRACE_ENUMS(N)
+#undef N
+#undef V
+    return none;
+}
+
+static void each_value_of_each_enumeration_has_its_name_and_no_other_number_has_one(void **state)
 {
     struct ctf_layout *layout = layout_of(&facts);
+    unsigned named = 0;
     (void)state;
-    const struct ctf_field *reason = field_of(layout, "ctx_switch", "reason");
-#define V(NAME, value, text) assert_string_equal(ctf_field_label(layout, reason, value), text);
-    TRACE_SWITCH_REASONS(V)
-#undef V
-    const struct ctf_field *tcp = field_of(layout, "tcp_state", "state");
-#define V(NAME, value, text) assert_string_equal(ctf_field_label(layout, tcp, value), text);
-    TRACE_TCP_STATES(V)
-#undef V
-    assert_null(ctf_field_label(layout, reason, 99));
-    assert_null(ctf_field_label(layout, field_of(layout, "wakeup", "task"), 1));
+#define F(type, name) {#type, #name},
+#define E(number, Name, ctf, class, fields)                                                        \
+    {                                                                                              \
+        static const struct field list[] = {fields};                                               \
+        for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {                                \
+            compare_values(layout, field_of(layout, #ctf, list[i].name), values_of(list[i].type)); \
+            named += values_of(list[i].type)->text != NULL;                                        \
+        }                                                                                          \
+    }
+    TRACE_EVENTS(E, F)
+#undef E
+#undef F
+    assert_true(named >= 3);
+    ctf_layout_free(layout);
+}
+
+static void numbers_between_and_behind_those_of_the_list_are_no_events(void **state)
+{
+    struct ctf_layout *layout = layout_of(&facts);
+    bool listed[TRACE_EVENT_COUNT] = {false}; /* ASan watches that no number is beyond */
+    unsigned gaps = 0;
+    (void)state;
+#define E(number, Name, name, class, fields)   \
+    assert_true((number) < TRACE_EVENT_COUNT); \
+    assert_false(listed[number]);              \
+    listed[number] = true;
+    TRACE_EVENTS(E, F)
+#undef E
+    assert_true(listed[TRACE_EVENT_COUNT - 1]);
+    for (uint32_t number = 0; number < 1 << 16; number++) {
+        assert_int_equal(layout->by_id[number] != 0, number < TRACE_EVENT_COUNT && listed[number]);
+        gaps += number < TRACE_EVENT_COUNT && !listed[number];
+    }
+    assert_true(gaps > 10);
     ctf_layout_free(layout);
 }
 
@@ -184,7 +247,8 @@ static void only_whole_packets_are_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_value_of_an_enumeration_has_its_name),
+        cmocka_unit_test(each_value_of_each_enumeration_has_its_name_and_no_other_number_has_one),
+        cmocka_unit_test(numbers_between_and_behind_those_of_the_list_are_no_events),
         cmocka_unit_test(the_text_has_each_event_of_the_list_with_its_number_name_and_fields),
         cmocka_unit_test(the_facts_are_in_the_text),
         cmocka_unit_test(a_hostile_hostname_stays_within_its_string),

@@ -29,7 +29,7 @@ void login_make_token(struct login *login, const uint8_t random[16])
 static bool same_token(const struct login *login, const char *token, size_t length)
 {
     char given[TOKEN_MAX + 1] = {0};
-    unsigned difference = length > TOKEN_MAX || length == 0;
+    unsigned difference = length == 0 || length != strlen(login->token);
     memcpy(given, token, length < TOKEN_MAX ? length : TOKEN_MAX);
     for (unsigned i = 0; i < sizeof given; i++)
         difference |= (uint8_t)(given[i] ^ login->token[i]);

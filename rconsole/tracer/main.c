@@ -9,6 +9,7 @@
 #define SECOND_NS 1000000000ull
 #define NETSRV_BADGE 1u
 #define NET_BIT 0u
+#define SLOTS (CLIENTS_MAX + SLOTS_SPARE)
 #define RX_SIZE 2048u
 #define TX_SIZE 131072u
 
@@ -38,14 +39,14 @@ static uint32_t fitting_tx(void)
     if (task_info(HANDLE_NONE, &info) != OK)
         return NET_SIZE_MIN;
     uint64_t room = (uint64_t)(info.quota_pages - info.used_pages) * PAGE_SIZE / 2;
-    while (size > NET_SIZE_MIN && (net_region_layout(CLIENTS_MAX, RX_SIZE, size, &layout) != OK || layout.bytes > room))
+    while (size > NET_SIZE_MIN && (net_region_layout(SLOTS, RX_SIZE, size, &layout) != OK || layout.bytes > room))
         size /= 2;
     return size;
 }
 
 static void attach(struct tracer *t)
 {
-    const struct net_client_config config = {.slot_count = CLIENTS_MAX,
+    const struct net_client_config config = {.slot_count = SLOTS,
                                              .rx_size = RX_SIZE,
                                              .tx_size = fitting_tx(),
                                              .signal = t->signal,
@@ -148,7 +149,7 @@ static void net_event(struct tracer *t, const struct net_event *event)
         [NET_EVENT_CLOSED] = on_closed};
     if (event->code >= sizeof handlers / sizeof handlers[0] || !handlers[event->code])
         return;
-    bool of_slot = event->code > NET_EVENT_ACCEPTED && event->slot < CLIENTS_MAX;
+    bool of_slot = event->code > NET_EVENT_ACCEPTED && event->slot < SLOTS;
     struct client *client = of_slot ? net_client_user(&t->net, event->slot) : NULL;
     handlers[event->code](t, client, event);
 }

@@ -5,13 +5,37 @@
 
 /* ---- coming and going ---- */
 
+/* Since when it is the peer's turn: to log in, to take what lies there, to ask. DEADLINE_NEVER: it is ours. */
+static uint64_t silent_since(const struct client *client)
+{
+    bool streams = client->admitted && client->kind == CLIENT_STREAM;
+    return streams && !client->stalled ? DEADLINE_NEVER : client->heard_ns;
+}
+
+/* A place of somebody who is silent for long, and may be gone without a word, goes to who comes. */
+static void place_take_back(struct tracer *t, struct client *client)
+{
+    log_info("a reader who is silent for %u s gives its place to another", (unsigned)(SILENT_NS / 1000000000u));
+    net_client_set_user(&t->net, client->slot, NULL);
+    net_client_abort(&t->net, client->slot);
+    client_close(t, client);
+}
+
 static struct client *free_place(struct tracer *t, enum client_kind kind)
 {
     unsigned first = kind == CLIENT_STREAM ? 0 : STREAMS_MAX, end = kind == CLIENT_STREAM ? STREAMS_MAX : CLIENTS_MAX;
-    for (unsigned i = first; i < end; i++)
+    struct client *longest = &t->clients[first];
+    for (unsigned i = first; i < end; i++) {
         if (!t->clients[i].kind)
             return &t->clients[i];
-    return NULL;
+        if (silent_since(&t->clients[i]) < silent_since(longest))
+            longest = &t->clients[i];
+    }
+    uint64_t since = silent_since(longest), now = clock_now();
+    if (since == DEADLINE_NEVER || now - since < SILENT_NS)
+        return NULL;
+    place_take_back(t, longest);
+    return longest;
 }
 
 /* Begins with what the flight recorder holds, or for a live view with what comes now. */
@@ -34,7 +58,7 @@ bool client_open(struct tracer *t, const struct net_event *accepted)
     struct place *places = client ? calloc(t->metadata.cpu_count, sizeof *places) : NULL;
     if (!places)
         return false;
-    *client = (struct client){.kind = kind, .slot = accepted->slot, .places = places};
+    *client = (struct client){.kind = kind, .slot = accepted->slot, .places = places, .heard_ns = clock_now()};
     memcpy(client->address, accepted->address, sizeof client->address);
     net_client_set_user(&t->net, accepted->slot, client);
     if (!t->asks_token)
@@ -117,7 +141,7 @@ static void live_input(struct tracer *t, struct client *client)
     enum live_result result = LIVE_MORE;
     uint8_t byte;
     while (result == LIVE_MORE && !client->out_left && net_client_read(&t->net, client->slot, &byte, 1))
-        result = live_byte(&client->live, &facts, byte, clock_now());
+        result = live_byte(&client->live, &facts, byte, client->heard_ns = clock_now());
     if (result == LIVE_ATTACHED)
         (void)trace_announce(cap_named("trace"));
     client->ended |= result == LIVE_END;
@@ -162,6 +186,8 @@ bool client_output(struct tracer *t, struct client *client)
         client->out += n;
         client->out_left -= n;
         client->stalled = client->out_left && net_client_want_room(&t->net, client->slot);
+        if (n)
+            client->heard_ns = clock_now();
         if (client->stalled)
             return false;
     }

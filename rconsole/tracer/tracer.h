@@ -3,7 +3,8 @@
  *
  * Each connection is a struct client with what its protocol needs. Output is kept in `out` until the transmit ring took it,
  * so a slow reader costs memory for one answer, and its loss shows when the kernel has overwritten what it did not read.
- * While nobody reads, nothing runs here. */
+ * While nobody reads, nothing runs here. Connections that are gone without a word keep no places: those of who is silent for
+ * SILENT_NS go to who comes when none is free. */
 #pragma once
 #include <lib/net_client.h>
 #include <lib/runtime.h>
@@ -20,6 +21,8 @@
 #define POLL_MAX_NS 50000000ull /* with FLUSH_NS: what happens is out within 200 ms */
 #define POLL_MIN_NS 2000000ull
 #define POLL_PACKETS 8u
+#define SLOTS_SPARE 1u /* to hear of who comes when all places are taken */
+#define SILENT_NS 45000000000ull
 #define LOGIN_LINE_MAX 128u
 
 struct metadata {
@@ -38,6 +41,7 @@ struct client {
     bool admitted;      /* said the token, or need not */
     bool answer_yes;    /* what the login's penalty ends with */
     uint64_t answer_ns; /* when; 0: no login under way */
+    uint64_t heard_ns;  /* when it last said or took something */
     char line[LOGIN_LINE_MAX];
     uint32_t line_length;
 

@@ -9,7 +9,7 @@ import threading
 import time
 
 from harness import BUILD, LIVE, TOKEN, TRACE, SCALE, Boot, Skip, check, median, test, wait_for
-from trace_reader import Reader, agree, babeltrace, folder, generate, kernel_events, one_more, pinging
+from trace_reader import Reader, agree, babeltrace, folder, generate, kernel_events, one_more, pinging, viewer_requests
 
 TOOL = BUILD / "trustos-trace"
 LOADED = Boot(append=f"netbench tracegen token={TOKEN}")
@@ -75,17 +75,30 @@ def what_happens_goes_out_within_200_ms(machine):
 
 @test(Boot(append=f"trace=token token={TOKEN}"))
 def with_trace_token_a_reader_says_the_token_first(machine):
-    for words in (b"GET / HTTP/1.0\r\n", b"login wrong\n", b"login \n", b"x" * 300):
-        reader = Reader(machine, first=words)
-        reader.join(60 * SCALE)
-        check(not reader.is_alive() and len(reader.data) < 100 and TOKEN.encode() not in reader.data, f"{words[:20]}: {reader.data[:100]}")
+    token, said = TOKEN.encode(), []
+    wrong = [b"login wrong\n", b"login \n", b"login " + token + b"\0\n", b"login " + bytes(range(128, 228)) + b"\n"]
+    none = [b"GET / HTTP/1.0\r\n", b"x" * 300, b"login " + token * 20, b"\0\xff\xfd\x18\n", b"\n", token + b"\n",
+            viewer_requests() + b"\n"]
+    for port in (TRACE, LIVE):
+        for words in none + (wrong if port == TRACE else []):
+            reader = Reader(machine, port, words)
+            reader.join(60 * SCALE)
+            check(not reader.is_alive() and len(reader.data) < 100 and token not in reader.data, f"{words[:20]}: {reader.data[:100]}")
+            said.append(bytes(reader.data))
+    check(said.count(b"wrong token\n") == len(wrong), f"{said}")
     silent = Reader(machine)
     time.sleep(1)
     check(not silent.data, "bytes before the login")
     silent.stopped = True
     right = Reader(machine, first=f"login {TOKEN}\r\n".encode())
     wait_for(lambda: len(right.data) > 8192, 60, "the stream after the right token")
-    check(right.stop().events(), "events")
+    told = kernel_events(machine)
+    wait_for(lambda: right.seen(told[-1][1]), 60, "the newest events")
+    have = {ns for _, ns, _ in right.stop().events()}
+    check(all(ns in have for _, ns, _ in told), "what the kernel tells is missing in the stream")
+    viewer = Reader(machine, LIVE, f"login {TOKEN}\n".encode() + viewer_requests())
+    wait_for(lambda: b"/* CTF 1.8 */" in viewer.data, 60, "the metadata, for a viewer that said the token")
+    viewer.stopped = True
 
 
 @test(LOADED)
@@ -115,3 +128,17 @@ def what_is_no_request_of_a_viewer_ends_its_connection_alone(machine):
         reader.join(20 * SCALE)
         check(not reader.is_alive() and not reader.data, f"{bytes_[:16]}: {bytes(reader.data[:60])}")
     check("free" in machine.ask("memory"), "the console answers")
+
+
+@test(Boot(mem=10, append=f"ip=10.0.2.15/24,10.0.2.2 token={TOKEN}", initrd=str(BUILD / "services.tar")))
+def the_smallest_machine_has_a_trace_too(machine):
+    readers = [Reader(machine) for _ in range(8)]
+    viewers = [Reader(machine, LIVE, viewer_requests()) for _ in range(4)]
+    wait_for(lambda: all(b"/* CTF 1.8 */" in v.data for v in viewers), 60, "the metadata for four viewers")
+    told = kernel_events(machine, 32)
+    wait_for(lambda: all(r.seen(told[-1][1]) for r in readers), 60, "the newest events in eight streams")
+    for reader in readers:
+        have = {ns for _, ns, _ in reader.stop().events()}
+        check(all(ns in have for _, ns, _ in told), "what the kernel tells is missing in a stream")
+    for viewer in viewers:
+        viewer.stopped = True

@@ -4,14 +4,13 @@ import os
 import random
 import re
 import socket
-import struct
 import subprocess
 import threading
 import time
 from contextlib import contextmanager
 
 from harness import BUILD, LIVE, TOKEN, TRACE, Boot, Machine, check, test, wait_for
-from trace_reader import Reader, agree, babeltrace, folder, generate, kernel_events, pinging
+from trace_reader import Reader, agree, babeltrace, folder, generate, kernel_events, one_more, pinging, viewer_requests
 from wire import Wire
 
 TOOL = BUILD / "trustos-trace"
@@ -125,14 +124,6 @@ def a_network_that_was_away_costs_exactly_the_events_that_are_told():
 
 
 # ---- readers that break off ----
-def viewer_requests():
-    """What a viewer of LTTng-live says first: connect, list, attach, metadata."""
-    def request(number, payload):
-        return struct.pack(">QII", len(payload), number, 0) + payload
-    return (request(1, struct.pack(">QIII", 0, 2, 4, 1)) + request(2, b"") +
-            request(3, struct.pack(">QQI", 1, 0, 1)) + request(6, struct.pack(">Q", 1)) + request(4, struct.pack(">Q", 2)))
-
-
 def broken_off(machine, port, say, take, how):
     """A connection that says so much, takes so many bytes, and ends."""
     s = socket.create_connection(("127.0.0.1", machine.ports[port]), 30)
@@ -181,6 +172,25 @@ def places(machine, port, count, first):
         reader.join()
         reader.socket.close()
     return all(r.data for r in readers)
+
+
+@test()
+def places_of_readers_that_are_gone_without_a_word_go_to_who_comes():
+    with lossy_machine() as (machine, wire):
+        gone = [Reader(machine) for _ in range(8)] + [Reader(machine, LIVE, viewer_requests()) for _ in range(3)]
+        gone.append(Reader(machine, LIVE))  # and one that never says a thing
+        wait_for(lambda: all(r.data for r in gone[:-1]), 60, "all the readers' first bytes")
+        generate(machine, 20_000, 20_000)
+        wire.silent.update(f for f in wire.begun if f[0] in (TRACE, LIVE))
+        for reader in gone:
+            reader.stopped = True
+            reader.join()
+            reader.socket.close()
+        generate(machine, 20_000, 20_000)  # more than the transmit rings hold
+        check(not one_more(machine), "a place before its time")
+        wait_for(lambda: one_more(machine), 120, "a place on 2325", 2)
+        wait_for(lambda: places(machine, LIVE, 1, viewer_requests()), 120, "a place on 2326", 2)
+        check("free" in machine.ask("memory"), "the console answers")
 
 
 # ---- readers that stall ----

@@ -115,6 +115,14 @@ class Reader(threading.Thread):
         return Stream(bytes(self.data))
 
 
+def viewer_requests():
+    """What a viewer of LTTng-live says first: connect, list, attach, metadata."""
+    def request(number, payload):
+        return struct.pack(">QII", len(payload), number, 0) + payload
+    return (request(1, struct.pack(">QIII", 0, 2, 4, 1)) + request(2, b"") +
+            request(3, struct.pack(">QQI", 1, 0, 1)) + request(6, struct.pack(">Q", 1)) + request(4, struct.pack(">Q", 2)))
+
+
 def one_more(machine):
     """Whether there is a place for a reader."""
     reader = Reader(machine)

@@ -139,6 +139,7 @@ static void right_tokens_are_right_and_others_wrong(void **state)
     assert_false(login_try(&login, there, "secre", 5, 0, &at));
     assert_false(login_try(&login, there, "secret2", 7, 0, &at));
     assert_false(login_try(&login, there, "", 0, 0, &at));
+    assert_false(login_try(&login, there, "secret\0", 7, 0, &at));
 }
 
 static void wrong_tokens_cost_growing_time(void **state)

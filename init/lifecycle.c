@@ -96,7 +96,7 @@ void service_message(struct init *init, const struct msg *m)
 
 /* ---- the start ---- */
 
-#define LEAST_MEMORY "TRustOs needs 10 MiB at least"
+#define LEAST_MEMORY "the console needs a machine of 10 MiB, with all services 11 MiB"
 
 /* What init has left to give to services, in pages: what it gave on is not in its used pages. */
 static uint64_t pages_left(const struct init *init)

@@ -5,18 +5,15 @@
 status_t ipc_server_init(struct ipc_server *server, size_t slots, handle_t *signal)
 {
     size_t credit = slots / 4 < CREDIT_MAX ? slots / 4 : CREDIT_MAX;
-    result_t channel = channel_create(slots, credit ? (uint32_t)credit : 1);
+    credit = credit ? credit : 1;
+    server->reply_count = 0;
+    if (server->on_signals)
+        return channel_with_signal(slots, (uint32_t)credit, &server->channel, signal);
+    result_t channel = channel_create(slots, (uint32_t)credit);
     if (channel < 0)
         return (status_t)channel;
     server->channel = (handle_t)channel;
-    server->reply_count = 0;
-    if (!server->on_signals)
-        return OK;
-    result_t made = signal_create();
-    if (made < 0)
-        return (status_t)made;
-    *signal = (handle_t)made;
-    return signal_bind(*signal, server->channel);
+    return OK;
 }
 
 static void close_caps(struct msg_header *head)

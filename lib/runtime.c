@@ -60,6 +60,19 @@ _Noreturn void assert_failed(const char *expression, const char *file, int line)
     task_exit(-1);
 }
 
+status_t channel_with_signal(size_t slots, uint32_t credit, handle_t *channel, handle_t *signal)
+{
+    result_t made = channel_create(slots, credit);
+    if (made < 0)
+        return (status_t)made;
+    *channel = (handle_t)made;
+    made = signal_create();
+    if (made < 0)
+        return (status_t)made;
+    *signal = (handle_t)made;
+    return signal_bind(*signal, *channel);
+}
+
 void *memory_map_new(size_t pages, uint32_t flags, handle_t *memory)
 {
     result_t handle = memory_create(pages, flags);

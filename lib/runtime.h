@@ -26,6 +26,9 @@ const char *status_text(status_t status); /* "the task's memory quota is used up
 _Noreturn void assert_failed(const char *expression, const char *file, int line);
 #define ASSERT(e) ((e) ? (void)0 : assert_failed(#e, __FILE__, __LINE__))
 
+/* A channel of its own and a signal bound to it, so that one receive waits for everything. On an error the task is to end. */
+MUST_CHECK status_t channel_with_signal(size_t slots, uint32_t credit, handle_t *channel, handle_t *signal);
+
 /* Creates `pages` of memory and maps them READ|WRITE. NULL when refused; *memory is the handle; the mapping
  * stays when that is closed, and ends with memory_unmap (or when what it was derived from is revoked). */
 void *memory_map_new(size_t pages, uint32_t flags, handle_t *memory);

@@ -120,22 +120,9 @@ _Noreturn static void run(void)
     }
 }
 
-static status_t make_channel(void)
-{
-    result_t made = channel_create(8, 4);
-    if (made < 0)
-        return (status_t)made;
-    channel = (handle_t)made;
-    made = signal_create();
-    if (made < 0)
-        return (status_t)made;
-    signal = (handle_t)made;
-    return signal_bind(signal, channel);
-}
-
 int main(void)
 {
-    status_t status = make_channel();
+    status_t status = channel_with_signal(8, 4, &channel, &signal);
     pattern_init();
     if (status == OK)
         status = service_ready(channel);

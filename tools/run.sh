@@ -5,8 +5,8 @@
 #   MEM=256          MiB of memory                  CPUS=1        processors
 #   NIC=virtio       or e1000, e1000e               MACHINE=pc    or q35
 #   CONSOLE=2323     host ports, on 127.0.0.1, of the text console,
-#   AGENT=2324       of the agent port and
-#   TRACE=2325       of the trace stream (and the next one): forwarded; this version does not listen there yet
+#   AGENT=2324       of the agent port (forwarded; this version does not listen there yet) and
+#   TRACE=2325       of the trace stream, and the next one for LTTng-live viewers
 #   BOOT="..."       boot line                      DISK=file     a raw disk image
 #   QEMU_EXTRA="..." more words for QEMU
 set -eu

@@ -189,25 +189,12 @@ static void token_init(struct tracer *t)
         log_error("trace=token without token=...: nobody can read the trace");
 }
 
-static status_t make_channel(struct tracer *t)
-{
-    result_t made = channel_create(8, 4);
-    if (made < 0)
-        return (status_t)made;
-    t->channel = (handle_t)made;
-    made = signal_create();
-    if (made < 0)
-        return (status_t)made;
-    t->signal = (handle_t)made;
-    return signal_bind(t->signal, t->channel);
-}
-
 int main(void)
 {
     struct tracer *t = &tracer;
     struct msg messages[4];
     uint64_t bits;
-    status_t status = make_channel(t);
+    status_t status = channel_with_signal(8, 4, &t->channel, &t->signal);
     token_init(t);
     if (status == OK)
         status = metadata_init(&t->metadata);

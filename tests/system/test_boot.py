@@ -2,7 +2,7 @@
 import re
 import time
 
-from harness import TOKEN, Boot, Machine, check, expect, test
+from harness import BUILD, TOKEN, Boot, Machine, check, expect, test
 from test_console import event_names
 
 MACHINES = {
@@ -36,6 +36,31 @@ for _key, _boot in MACHINES.items():
     _function = boots_and_talks(_boot)
     _function.__name__ = f"boots_and_talks[{_key}]"
     test()(_function)
+
+
+SHIPPED = str(BUILD / "services.tar")
+
+
+@test()
+def a_machine_of_11_mib_runs_every_service():
+    with Machine(Boot(mem=11, initrd=SHIPPED)) as machine:
+        machine.wait_console()
+        expect(r"^All is well", machine.ask("status"))
+        check("too little memory" not in machine.serial(), "a service lacks memory")
+
+
+@test()
+def a_machine_of_10_mib_answers_and_says_what_it_lacks():
+    with Machine(Boot(mem=10, initrd=SHIPPED)) as machine:
+        machine.wait_console()
+        status = machine.ask("status")
+        lacking = re.findall(r"init: (\w+): GIVEN UP: there is not enough memory", machine.serial())
+        check(not set(lacking) & {"devmgr", "netsrv", "jarvis", "rconsole"}, f"the console lacks {lacking}")
+        for name in lacking:
+            expect(rf"init: {name}: this machine has too little memory: \d+ KiB are left, it needs \d+ KiB "
+                   r"\(the console needs a machine of 10 MiB, with all services 11 MiB\)", machine.serial(), "the serial log")
+            expect(rf"^Not all is well.*{name} is not", status)
+        check(bool(lacking) != status.startswith("All is well"), f"the log and `status` differ: {lacking}, {status[:80]!r}")
 
 
 @test()

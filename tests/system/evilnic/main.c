@@ -18,14 +18,12 @@ static const char *const verdicts[] = {
 
 static status_t start(struct card *card)
 {
+    handle_t signal = HANDLE_NONE;
     result_t devmgr = service_connect("devmgr", DEADLINE_NEVER);
-    result_t channel = channel_create(4, 1), signal = signal_create();
-    if (devmgr < 0 || channel < 0 || signal < 0)
-        return ERR_NO_MEMORY;
-    card->channel = (handle_t)channel;
+    status_t status = devmgr < 0 ? (status_t)devmgr : channel_with_signal(4, 1, &card->channel, &signal);
     card->resources = (struct nic_resources){
-        .devmgr = (handle_t)devmgr, .signal = (handle_t)signal, .irq_bit = BIT_CARD, .config_irq_bit = BIT_CARD_CONFIG};
-    return signal_bind((handle_t)signal, card->channel);
+        .devmgr = (handle_t)devmgr, .signal = signal, .irq_bit = BIT_CARD, .config_irq_bit = BIT_CARD_CONFIG};
+    return status;
 }
 
 /* False: there is no card left. */

@@ -7,19 +7,6 @@
 handle_t channel, signal;
 uint16_t host_port;
 
-static status_t make_channel(void)
-{
-    result_t made = channel_create(16, 8);
-    if (made < 0)
-        return (status_t)made;
-    channel = (handle_t)made;
-    made = signal_create();
-    if (made < 0)
-        return (status_t)made;
-    signal = (handle_t)made;
-    return signal_bind(signal, channel);
-}
-
 static unsigned run(const struct attack *attacks)
 {
     unsigned failed = 0;
@@ -56,7 +43,7 @@ int main(void)
     size_t length;
     const char *port = boot_option(boot_line(), "netprobe", &length);
     host_port = (uint16_t)(port ? atoi(port) : 0);
-    status_t status = make_channel();
+    status_t status = channel_with_signal(16, 8, &channel, &signal);
     if (status == OK)
         status = service_ready(channel);
     if (status != OK)

@@ -122,19 +122,6 @@ static uint64_t turn(void)
     return work.rate ? now + BURST_NS : DEADLINE_NEVER;
 }
 
-static status_t make_channel(void)
-{
-    result_t made = channel_create(8, 4);
-    if (made < 0)
-        return (status_t)made;
-    channel = (handle_t)made;
-    made = signal_create();
-    if (made < 0)
-        return (status_t)made;
-    signal = (handle_t)made;
-    return signal_bind(signal, channel);
-}
-
 static status_t attach(void)
 {
     const struct net_client_config config = {.slot_count = 2,
@@ -152,7 +139,7 @@ int main(void)
 {
     struct msg messages[4];
     uint64_t bits;
-    status_t status = make_channel();
+    status_t status = channel_with_signal(8, 4, &channel, &signal);
     if (status == OK)
         status = service_ready(channel);
     if (status == OK)

@@ -7,7 +7,7 @@
  * Rules
  *  - Kernel lock held. Nothing here recurses; work that grows with the tree stops when its budget is used up, leaves a
  *    whole tree, and goes on when called again.
- *  - Rights of a live capability never change.
+ *  - Rights of a live capability never change, save that a receive right may have fewer after a grant (task_calls.c).
  *  - A capability lies in a table, or in a message, or with the kernel; or it is dead. */
 #pragma once
 #include "kernel/cap/object.h"

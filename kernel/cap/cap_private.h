@@ -28,7 +28,7 @@ INLINE void table_free_push(struct cap_table *table, handle_t handle)
     table->free_last = entry;
 }
 
-/* One that was just made in the table's account; there is room. */
+/* One that lies in no table, and that the table's account pays for; there is room. */
 INLINE void install_new(struct cap_table *table, struct cap *cap)
 {
     uint32_t index = table->free_first - 1;

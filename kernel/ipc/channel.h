@@ -6,7 +6,8 @@
  * Rules
  *  - Kernel lock held.
  *  - When the receive right is gone the channel is closed: queued and later callers get ERR_PEER_DIED.
- *  - When the last capability with a badge is gone, the receiver gets MSG_CLOSED with that badge. */
+ *  - When the last capability with a badge is gone, the receiver gets MSG_CLOSED with that badge, behind all that was
+ *    queued with it. */
 #pragma once
 #include "kernel/cap/cap.h"
 #include "kernel/list.h"

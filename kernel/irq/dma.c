@@ -112,7 +112,7 @@ static status_t pin_unmap(struct pin *pin)
     return dma->pin_count == 1 ? iommu_domain_detach(&dma->domain) : iommu_unmap(&dma->domain, pin->place);
 }
 
-/* Counts a table's worth of pages as one more. */
+/* Each UNPIN_PAGES_A_STEP pages count as one more. */
 static bool pin_use_ends(struct pin *pin, struct use *use, uint32_t *budget)
 {
     uint64_t steps = pin->place.pages / UNPIN_PAGES_A_STEP;

@@ -1,7 +1,7 @@
 /* Intel VT-d, private to kernel/irq. Section numbers are of the VT-d specification 3.1 (June 2019); legacy mode only.
  *
  * All units share one root table and one table of interrupts, and every flush goes to each of them: so nothing here has
- * to know which unit a device lies behind, and a machine has one to eight.
+ * to know which unit a device lies behind, and a machine has few (ACPI_IOMMUS_MAX at the most).
  * Each request to the hardware is waited for, with an end to the patience: a unit that does not answer once is not asked
  * again (vtd.broken), and from then on nothing that a device could reach is ever reused. */
 #pragma once

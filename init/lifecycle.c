@@ -35,6 +35,7 @@ static void forget_task(struct service *s)
 
 static void kill_task(struct service *s)
 {
+    s->last_code = -1;
     if (s->task != HANDLE_NONE && task_kill(s->task) == OK)
         s->ending_id = s->task_id;
     forget_task(s);
@@ -65,12 +66,14 @@ static void on_fault(struct init *init, struct service *s, const struct msg_faul
               vector_name(fault->vector), fault->vector, (unsigned long long)fault->ip,
               (unsigned long long)fault->address, (unsigned long long)fault->error_code, (unsigned long long)fault->sp);
     kill_task(s);
+    s->last_code = ERR_FAULT;
     service_died(init, s);
 }
 
 static void on_exit(struct init *init, struct service *s, const struct msg_exit *exit)
 {
     bool failed = exit->killed || exit->code != 0;
+    s->last_code = (int32_t)exit->code;
     if (failed)
         log_error("%s: %s, code %lld", s->entry->name, exit->killed ? "killed" : "ended", (long long)exit->code);
     service_died(init, s);
@@ -131,6 +134,12 @@ static void too_little_memory(struct init *init, struct service *s)
         service_died(init, s);
 }
 
+static void tell_restart(const struct service *s)
+{
+    uint64_t rest = (uint64_t)(uint32_t)s->last_code << 32 | (s->run.starts - 1);
+    trace_tell(TRACE_ServiceRestart, s->task_id, rest);
+}
+
 void service_start(struct init *init, struct service *s)
 {
     s->started_ns = clock_now();
@@ -143,6 +152,8 @@ void service_start(struct init *init, struct service *s)
     } else if (status != OK) {
         log_error("%s: cannot be started: %s", s->entry->name, status_text(status));
         service_died(init, s);
+    } else if (s->run.starts > 1) {
+        tell_restart(s);
     }
 }
 

@@ -6,9 +6,10 @@
 #include "init/revoke.h"
 #include <lib/ipc.h>
 
-struct service { /* all zero but `entry`, `run` and `ending_id`: it has no task */
+struct service { /* all zero but `entry`, `run`, `last_code` and `ending_id`: it has no task */
     const struct manifest_entry *entry;
     struct supervision run;
+    int32_t last_code; /* what the one before ended with, for the trace's ServiceRestart */
     /* While it is alive: */
     handle_t task;
     uint32_t task_id; /* 0: no task; messages about another id are about an earlier start */

@@ -1,5 +1,6 @@
 #include "jarvis/executor.h"
 #include "jarvis/slots.h"
+#include "jarvis/watch.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -176,15 +177,47 @@ static bool is_due(const struct step *step, status_t before)
     return step->clause->condition != IF_FAIL || before != OK;
 }
 
-static void plan_run(struct call *call, const struct plan *plan, struct dialogue *dialogue)
+/* A line of which a step takes its time; there is one such step at most on the machine. */
+static struct {
+    struct request request;
+    uint32_t plan;
+    unsigned step;
+} going;
+
+/* One more blank line between two answers; none after a step that had nothing to say. */
+static void gap(struct answer *out, size_t begun)
 {
-    status_t status = OK;
-    for (unsigned i = 0; i < plan->count; i++) {
+    if (out->length == begun + 1)
+        out->length = begun;
+}
+
+static void tell_step(uint32_t number, unsigned step, status_t status)
+{
+    world_tell(TRACE_JarvisStep, number, (uint64_t)(uint32_t)status << 32 | (step + 1));
+}
+
+/* The steps from `first` on, after one that ended with `status`. */
+static void plan_run(struct call *call, const struct plan *plan, struct dialogue *dialogue, unsigned first,
+                     status_t status)
+{
+    for (unsigned i = first; i < plan->count; i++) {
         if (i && !is_due(&plan->steps[i], status))
             continue;
+        size_t begun = call->out->length;
         if (i)
             answer_bytes(call->out, "\n", 1);
         status = step_run(call, &plan->steps[i], dialogue);
+        if (i)
+            gap(call->out, begun);
+        if (status == TOOL_GOES_ON) {
+            going.request = *call->request;
+            going.plan = plan->number;
+            going.step = i;
+            dialogue->goes_on = true;
+            dialogue->json = call->out->json;
+            return;
+        }
+        tell_step(plan->number, i, status);
     }
 }
 
@@ -268,11 +301,15 @@ static int line_consent(const char *text, size_t length)
     return 0;
 }
 
+static uint32_t plans; /* made so far */
+
 static void run_request(struct call *call, struct request *request, struct dialogue *dialogue)
 {
     struct plan plan;
     plan_make(&plan, request, call->authority);
-    plan_run(call, &plan, dialogue);
+    plan.number = ++plans;
+    world_tell(TRACE_JarvisPlan, plan.number, (uint64_t)call->who->number << 32 | plan.count);
+    plan_run(call, &plan, dialogue, 0, OK);
     if (call->out->cut)
         say(call->out, "...\n");
 }
@@ -330,6 +367,25 @@ uint32_t execute_line(const char *text, size_t length, struct dialogue *dialogue
         plan_show(&shown, &request, out);
     } else
         run_request(&call, &request, dialogue);
+    dialogue->restart_self = call.restart_self;
+    return call.action;
+}
+
+uint32_t execute_rest(struct dialogue *dialogue, const struct authority *authority, const struct session_facts *who,
+                      struct answer *out)
+{
+    struct call call = {.authority = authority, .who = who, .request = &going.request, .out = out};
+    struct plan plan;
+    plan_make(&plan, &going.request, authority);
+    plan.number = going.plan;
+    call.clause = plan.steps[going.step].clause;
+    out->json = clause_slot(&going.request, call.clause, SLOT_format) != NULL;
+    dialogue->goes_on = false;
+    status_t status = watch_tell(&call);
+    tell_step(plan.number, going.step, status);
+    plan_run(&call, &plan, dialogue, going.step + 1, status);
+    if (out->cut)
+        say(out, "...\n");
     dialogue->restart_self = call.restart_self;
     return call.action;
 }

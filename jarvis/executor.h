@@ -21,10 +21,16 @@ struct dialogue {
     enum intent asked;      /* a needed argument was asked for; INTENT_unknown: none */
     struct kept_request kept;
     bool restart_self; /* ordered by this line; see execute_after */
+    bool json;         /* that step answers in JSON: nothing may be said meanwhile */
+    bool goes_on;      /* a step of this line takes its time: execute_rest when it is over */
 };
 
 /* Returns the console action that goes with the answer. */
 uint32_t execute_line(const char *text, size_t length, struct dialogue *dialogue, const struct authority *authority,
                       const struct session_facts *who, struct answer *out);
+/* The step that took its time (watch.h) is over: tells what came of it and does the rest of the line. Only for the session
+ * whose line it was, after it set goes_on. */
+uint32_t execute_rest(struct dialogue *dialogue, const struct authority *authority, const struct session_facts *who,
+                      struct answer *out);
 /* What can only be done when the answer has been sent: ordering our own restart. */
 void execute_after(struct dialogue *dialogue, const struct authority *authority);

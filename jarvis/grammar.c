@@ -100,7 +100,14 @@ static const struct rule rules[] = {
     R(trace_stats, EVENT, STATS) R(trace_stats, EVENT, LOST, HOWMANY) R(trace_stats, TRACE, EVENT, LOST)
     R(trace_stats, TRACE, EVENT, HOWMANY) R(trace_stats, TRACE, RUNNING) R(trace_stats, TRACE, EVENT, HOWMUCH)
     R(trace_start, START, TRACE) R(trace_stop, STOP, TRACE) R(trace_filter, FILTER) R(trace_filter, FILTER, TRACE)
-    R(trace_summarise, SUMMARISE) R(trace_summarise, SUMMARISE, TRACE)
+    R(trace_start, START, RECORD) R(trace_stop, STOP, RECORD) R(trace_stop, STOP, RECORD, EVENT) R(trace_start, RECORD)
+    R(trace_stop, STOP, SAVE) R(trace_start, RECORD, EVENT) R(trace_start, RECORD, TRACE) R(trace_start, RECORD, EVENT_KIND) R(trace_start, START, EVENT)
+    RN(trace_start, (BE, HAVE, HOWMANY), RECORDED, EVENT_KIND) RN(trace_start, (SHOW, STATS, LAST), TRACE, SERVICE_NAME)
+    RN(trace_start, (SHOW, STATS, LAST), TRACE, EVENT_KIND) RN(trace_start, (SHOW, STATS, LAST), TRACE, NETWORK)
+    RN(trace_start, (SHOW, STATS, LAST), TRACE, DURATION) RN(trace_start, (SHOW, STATS, LAST), TRACE, TASK_ID)
+    RN(trace_start, (SHOW, STATS, LAST), TRACE, ALL) RN(trace_start, (SHOW, STATS, LAST), TRACE, DURATION, SERVICE_NAME)
+    RN(trace_start, (SHOW, STATS, LAST), TRACE, DURATION, NETWORK) R(trace_stop, STOP, EVENT)
+    R(trace_summarise, SUMMARISE) R(trace_summarise, SUMMARISE, TRACE) R(trace_summarise, SUMMARISE, TRACE, DURATION)
     R(log, LOG) R(log, ERROR) R(log, WARNING) R(log, MESSAGE) R(log, HAPPEN) R(log, LAST, LINE) R(log, LOG, LINE)
     R(log, ERROR, LOG) R(log, WARNING, LOG) R(log, MESSAGE, LAST) R(log, MESSAGE, BOOT) R(log, HAPPEN, DURATION)
     R(log, HAPPEN, LAST) R(log, RECORDED, LAST) R(log, LINE) R(log, HAPPEN, BOOT) R(log, ERROR, DURATION)
@@ -144,6 +151,9 @@ static const struct rule rules[] = {
 
 #define NETWORK_WORDS \
     C_NETWORK, C_IP, C_ADDRESS, C_GATEWAY, C_NETMASK, C_MAC, C_LINK, C_DNS, C_HOSTNAME, C_DHCP, C_IPV6, C_NAME
+#define TRACE_WORDS                                                                                           \
+    C_SERVICE_NAME, C_EVENT, C_TRACE, C_EVENT_KIND, C_MEMORY, C_CAPABILITY, C_TASK, C_LOG, C_PERSON, C_ERROR, \
+        C_MESSAGE, C_ALL, C_NETWORK, C_SERVICE, C_KERNEL, C_TASK_ID, C_NUMBER, C_EVERY
 #define FILE_WORDS C_FILE, C_FOLDER, C_PATH, C_QUOTED, C_DISK, C_SPACE, C_NUMBER, C_HOST_VALUE, C_LINE, C_ALL, C_LAST
 
 /* What may stand beside an intent's own words without making it less likely. */
@@ -181,8 +191,9 @@ static const uint8_t also[INTENT_COUNT][ALSO_MAX] = {
                            C_RECORDED, C_MESSAGE, C_FILE},
     [INTENT_trace_stats] = {C_RECORDED, C_LOST, C_EVENT, C_TRACE, C_KERNEL, C_STATE, C_TOTAL, C_STATS, C_LAST, C_RUNNING, C_ALL,
                             C_MACHINE},
-    [INTENT_trace_start] = {C_SERVICE_NAME, C_DURATION, C_EVENT}, [INTENT_trace_filter] = {C_SERVICE_NAME, C_EVENT, C_TRACE},
-    [INTENT_trace_summarise] = {C_DURATION, C_TRACE, C_EVENT, C_SERVICE_NAME, C_NETWORK, C_MACHINE},
+    [INTENT_trace_start] = {TRACE_WORDS, C_DURATION}, [INTENT_trace_filter] = {TRACE_WORDS}, [INTENT_trace_stop] = {TRACE_WORDS},
+    [INTENT_trace_summarise] = {C_DURATION, C_TRACE, C_EVENT, C_SERVICE_NAME, C_NETWORK, C_MACHINE, C_SERVICE, C_TASK_ID, C_TASK,
+                                C_KERNEL, C_ALL},
     [INTENT_log] = {C_LAST, C_LINE, C_NUMBER, C_DURATION, C_ERROR, C_WARNING, C_MESSAGE, C_BOOT, C_MACHINE, C_KERNEL, C_ALL,
                     C_HAPPEN, C_PROBLEM, C_RECORDED, C_LOG, C_START, C_EVERY, C_FOUND, C_UP},
     [INTENT_service_log] = {C_LAST, C_LINE, C_NUMBER, C_DURATION, C_ERROR, C_WARNING, C_MESSAGE, C_SERVICE, C_LOG, C_ALL,

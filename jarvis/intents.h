@@ -9,7 +9,7 @@
 #define SLOTS(X)                                                                                               \
     X(host, 0)                                                                                                 \
     X(task, 0) X(count, 1) X(sort, 0) X(service, 0) X(level, 0) X(since, 1) X(port, 1) X(proto, 0) X(topic, 0) \
-        X(cap, 1) X(path, 0) X(url, 0) X(text, 0) X(server, 0) X(duration, 1) X(about, 0) X(format, 0) X(mode, 0)
+        X(cap, 1) X(path, 0) X(url, 0) X(text, 0) X(server, 0) X(duration, 1) X(about, 0) X(event, 0) X(format, 0) X(mode, 0)
 /* clang-format on */
 
 enum slot_id {
@@ -55,12 +55,12 @@ enum slot_id {
     X(fs_usage, S(path))                                        \
     X(fetch_url, S(url) | S(path))                              \
     X(save_answer, S(path))                                     \
-    X(trace_start, S(service) | S(duration))                    \
-    X(trace_stop, 0)                                            \
-    X(trace_filter, S(service))                                 \
+    X(trace_start, S(service) | S(event) | S(duration))         \
+    X(trace_stop, S(event))                                     \
+    X(trace_filter, S(service) | S(event))                      \
     X(trace_dump, S(count) | S(path))                           \
     X(trace_stats, 0)                                           \
-    X(trace_summarise, S(duration))                             \
+    X(trace_summarise, S(service) | S(duration))                \
     X(caps_show, S(service))                                    \
     X(caps_tree, S(cap) | S(service))                           \
     X(cap_grant, S(cap) | S(service))                           \

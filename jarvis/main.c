@@ -65,6 +65,14 @@ static status_t handle_JARVIS_ROOM(void *server, struct msg *request, struct msg
     return session_room(server, about.session);
 }
 
+static status_t handle_JARVIS_STOP(void *server, struct msg *request, struct msg *reply)
+{
+    struct jarvis_close about;
+    (void)reply;
+    memcpy(&about, request->payload, sizeof about);
+    return session_stop(server, about.session);
+}
+
 #define X(NAME, number, request, reply, caps, rights) IPC_OP_ROW(NAME, request, reply, caps, rights)
 static const struct ipc_op ops[] = {JARVIS_OPS(X)};
 #undef X
@@ -78,12 +86,14 @@ static void on_kernel_message(void *context, struct msg *m)
 static uint64_t on_idle(void *context)
 {
     struct sessions *sessions = context;
-    return sessions->untold ? clock_now() + RETRY_NS : DEADLINE_NEVER;
+    uint64_t due = sessions_due(sessions), retry = clock_now() + RETRY_NS;
+    return sessions->untold && retry < due ? retry : due;
 }
 
 static void on_turn(void *context)
 {
     sessions_tell(context);
+    sessions_turn(context);
 }
 
 static struct sessions sessions;

@@ -28,7 +28,7 @@ static enum verdict judge(const struct request *request, const struct clause *cl
 
 void plan_make(struct plan *plan, const struct request *request, const struct authority *authority)
 {
-    plan->count = 0;
+    plan->count = plan->number = 0;
     for (unsigned i = 0; i < request->count; i++) {
         const struct clause *clause = &request->clauses[i];
         plan->steps[plan->count++] = (struct step){judge(request, clause, authority), clause, &tools[clause->intent]};

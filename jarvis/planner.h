@@ -23,6 +23,7 @@ struct step {
 struct plan {
     struct step steps[CLAUSES_MAX];
     unsigned count;
+    uint32_t number; /* for the trace */
 };
 
 void plan_make(struct plan *plan, const struct request *request, const struct authority *authority);

@@ -1,4 +1,5 @@
 #include "jarvis/session.h"
+#include "jarvis/watch.h"
 #include <proto/protocol.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,13 +39,14 @@ static bool send_answer(struct sessions *sessions, const struct console_answer *
 /* Tells that bytes are there, that the answer is whole, or that the session is gone. Retried until it went. */
 static void tell(struct sessions *sessions, struct session *s)
 {
-    bool last = s->rest_at == s->rest_length;
+    bool last = s->rest_at == s->rest_length && !s->dialogue.goes_on;
     struct console_answer answer = {.session = s->who.number,
                                     .serial = s->serial,
                                     .last = last,
-                                    .action = s->ended ? (uint32_t)CONSOLE_ENDED
-                                              : last   ? s->action
-                                                       : 0};
+                                    .action = s->ended              ? (uint32_t)CONSOLE_ENDED
+                                              : last                ? s->action
+                                              : s->dialogue.goes_on ? (uint32_t)CONSOLE_GOES_ON
+                                                                    : 0};
     sessions->untold -= s->tell;
     s->tell = !send_answer(sessions, &answer);
     sessions->untold += s->tell;
@@ -114,6 +116,58 @@ static void deliver(struct sessions *sessions, struct session *s, const struct a
     rest_flush(sessions, s);
 }
 
+/* ---- what takes its time ---- */
+
+/* Before a watch changes the trace's filter: rconsole shall put it back if we can't. NULL: it is done. */
+static bool keep_filter(void *context, const struct trace_filter *before)
+{
+    struct sessions *sessions = context;
+    struct console_trace kept = {.session = before ? watch_session() : 0};
+    struct msg m = {.head = {.op = CONSOLE_TRACE, .length = sizeof kept}};
+    if (before) {
+        kept.mask = before->mask;
+        kept.count = before->count;
+        memcpy(kept.tasks, before->tasks, sizeof kept.tasks);
+    }
+    memcpy(m.payload, &kept, sizeof kept);
+    return channel_send(sessions->console, &m, 1) != ERR_WOULD_BLOCK;
+}
+
+static void say_progress(struct sessions *sessions, struct session *s)
+{
+    struct answer answer;
+    if (s->rest || s->dialogue.json) /* nobody reads, or one document is wanted */
+        return;
+    answer_init(&answer, answer_memory, sizeof answer_memory, s->dialogue.language);
+    watch_say_progress(&answer);
+    deliver(sessions, s, &answer);
+}
+
+static void finish(struct sessions *sessions, struct session *s)
+{
+    struct answer answer;
+    answer_init(&answer, answer_memory, sizeof answer_memory, s->dialogue.language);
+    s->action = execute_rest(&s->dialogue, &s->authority, &s->who, &answer);
+    deliver(sessions, s, &answer);
+    execute_after(&s->dialogue, &s->authority);
+}
+
+void sessions_turn(struct sessions *sessions)
+{
+    struct session *s = find(sessions, watch_session());
+    enum watch_news news = s ? watch_turn(s->authority.caps[CAP_TRACE], keep_filter, sessions) : WATCH_NOTHING;
+    if (news == WATCH_PROGRESS)
+        say_progress(sessions, s);
+    else if (news == WATCH_OVER && !s->rest) /* else it is told when there is room: see sessions_due */
+        finish(sessions, s);
+}
+
+uint64_t sessions_due(const struct sessions *sessions)
+{
+    (void)sessions;
+    return watch_due();
+}
+
 /* ---- what rconsole asks for ---- */
 
 static void drop_caps(struct session *s)
@@ -128,6 +182,8 @@ static void drop_caps(struct session *s)
 
 static void let_go(struct sessions *sessions, struct session *s)
 {
+    if (watch_session() == s->who.number)
+        watch_drop(s->authority.caps[CAP_TRACE]);
     rest_drop(sessions, s);
     drop_caps(s);
     if (s->buffer)
@@ -252,6 +308,15 @@ status_t session_room(struct sessions *sessions, uint32_t number)
     if (!s || !s->rest)
         return ERR_NOT_FOUND;
     rest_flush(sessions, s);
+    return OK;
+}
+
+status_t session_stop(struct sessions *sessions, uint32_t number)
+{
+    if (!find(sessions, number))
+        return ERR_NOT_FOUND;
+    if (watch_session() == number)
+        watch_stop();
     return OK;
 }
 

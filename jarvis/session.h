@@ -40,4 +40,8 @@ status_t session_authority(struct sessions *sessions, const struct jarvis_author
 status_t session_request(struct sessions *sessions, const struct jarvis_request *request);
 status_t session_room(struct sessions *sessions, uint32_t number);
 status_t session_close(struct sessions *sessions, uint32_t number);
+status_t session_stop(struct sessions *sessions, uint32_t number); /* the request that takes its time ends now */
+/* Requests that take their time go on here (watch.h), when it is due and after anything that happened. */
+void sessions_turn(struct sessions *sessions);
+uint64_t sessions_due(const struct sessions *sessions);
 void sessions_tell(struct sessions *sessions); /* sends what could not be sent before */

@@ -61,10 +61,16 @@ static const struct {
     const char *service;
 } nicknames[] = {{C_NETWORK, "netsrv"}, {C_DEVICE, "devmgr"}};
 
+static bool about_tasks(enum intent intent)
+{
+    return intent == INTENT_trace_start || intent == INTENT_trace_filter || intent == INTENT_trace_summarise;
+}
+
 static bool add_nickname(const struct source *from, unsigned id)
 {
-    bool order = from->clause->intent == INTENT_service_restart || from->clause->intent == INTENT_service_stop ||
-                 from->clause->intent == INTENT_service_start;
+    enum intent intent = from->clause->intent;
+    bool order = intent == INTENT_service_restart || intent == INTENT_service_stop || intent == INTENT_service_start ||
+                 about_tasks(intent);
     for (size_t i = 0; order && i < sizeof nicknames / sizeof nicknames[0]; i++)
         if (find(from, nicknames[i].concept)) {
             slot_add(from->request, from->clause, id, nicknames[i].service, strlen(nicknames[i].service));
@@ -73,16 +79,13 @@ static bool add_nickname(const struct source *from, unsigned id)
     return false;
 }
 
-/* A service by its right name, slips and upper case corrected. */
-static bool add_service(const struct source *from, unsigned id)
+/* A service by its right name, slips and upper case corrected; out has WORD_BYTES. */
+static const char *service_name(const struct source *from, const struct item *item, char *word)
 {
-    const struct item *item = find(from, C_SERVICE_NAME);
-    if (!item) /* a name that we do not know: the tool says so */
-        return add_nickname(from, id) || add_text(from, id, C_UNKNOWN);
-    char word[WORD_BYTES] = {0};
-    size_t n = (size_t)(item->end - item->start);
-    for (size_t i = 0; i < n && i + 1 < sizeof word; i++)
+    size_t n = (size_t)(item->end - item->start), used = n < WORD_BYTES - 1 ? n : WORD_BYTES - 1;
+    for (size_t i = 0; i < used; i++)
         word[i] = (char)(from->text[item->start + i] | 0x20);
+    word[used] = 0;
     const char *name = word;
     unsigned best = 3;
     for (unsigned i = 0; i < lexicon_names.count; i++) {
@@ -93,8 +96,88 @@ static bool add_service(const struct source *from, unsigned id)
             name = row->words;
         }
     }
+    return name;
+}
+
+static bool add_service(const struct source *from, unsigned id)
+{
+    const struct item *item = find(from, C_SERVICE_NAME);
+    char word[WORD_BYTES];
+    if (!item) /* a name that we do not know: the tool says so */
+        return add_nickname(from, id) || add_text(from, id, C_UNKNOWN);
+    const char *name = service_name(from, item, word);
     slot_add(from->request, from->clause, id, name, strlen(name));
     return true;
+}
+
+/* ---- what to trace: one or several, joined by commas ---- */
+
+struct joined {
+    char text[120];
+    size_t length;
+};
+
+static void join(struct joined *joined, const char *text, size_t length)
+{
+    if (joined->length + length + 2 > sizeof joined->text)
+        return;
+    if (joined->length)
+        joined->text[joined->length++] = ',';
+    memcpy(joined->text + joined->length, text, length);
+    joined->length += length;
+}
+
+/* Tasks by name or number; a word that we do not know may be one. */
+static void read_traced_tasks(const struct source *from)
+{
+    struct joined tasks = {.length = 0};
+    for (unsigned i = 0; i < from->count; i++) {
+        const struct item *item = &from->items[i];
+        char word[WORD_BYTES];
+        const char *name = item->concept == C_SERVICE_NAME ? service_name(from, item, word) : from->text + item->start;
+        size_t length = item->concept == C_SERVICE_NAME ? strlen(name) : (size_t)(item->end - item->start);
+        if (item->concept == C_SERVICE_NAME || item->concept == C_TASK_ID || item->concept == C_NUMBER ||
+            item->concept == C_UNKNOWN)
+            join(&tasks, name, length);
+    }
+    if (tasks.length)
+        slot_add(from->request, from->clause, SLOT_service, tasks.text, tasks.length);
+    else
+        add_nickname(from, SLOT_service);
+}
+
+/* A class of events by its own name, or by a word that means something else elsewhere. */
+static const char *event_kind(const struct item *item)
+{
+    static const char *const kinds[] = {"sched", "syscall", "ipc", "irq",  "fault", "cap",
+                                        "mem",   "task",    "log", "user", "all",   "off"};
+    static const struct {
+        uint8_t concept;
+        const char *kind;
+    } others[] = {{C_MEMORY, "mem"},  {C_CAPABILITY, "cap"}, {C_TASK, "task"},  {C_LOG, "log"},
+                  {C_PERSON, "user"}, {C_ERROR, "fault"},    {C_MESSAGE, "ipc"}};
+    if (item->concept == C_EVENT_KIND)
+        return kinds[item->value];
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (others[i].concept == item->concept)
+            return others[i].kind;
+    return NULL;
+}
+
+static void read_event(const struct source *from)
+{
+    struct joined kinds = {.length = 0};
+    for (unsigned i = 0; i < from->count; i++) {
+        const struct item *item = &from->items[i];
+        bool of_number = item->concept == C_TASK && i + 1 < from->count && from->items[i + 1].concept == C_TASK_ID;
+        const char *kind = of_number ? NULL : event_kind(item);
+        if (kind)
+            join(&kinds, kind, strlen(kind));
+    }
+    if (!kinds.length && find(from, C_ALL))
+        join(&kinds, "all", 3);
+    if (kinds.length)
+        slot_add(from->request, from->clause, SLOT_event, kinds.text, kinds.length);
 }
 
 static void read_task(const struct source *from)
@@ -106,6 +189,10 @@ static void read_task(const struct source *from)
 static void read_service(const struct source *from)
 {
     enum intent intent = from->clause->intent;
+    if (about_tasks(intent)) {
+        read_traced_tasks(from);
+        return;
+    }
     bool of_a_task = intent == INTENT_caps_show || intent == INTENT_caps_tree || intent == INTENT_cap_revoke;
     if (of_a_task && add_number(from, SLOT_service, C_TASK_ID))
         return;
@@ -210,7 +297,7 @@ static void (*const readers[SLOT_KINDS])(const struct source *from) = {
     [SLOT_port] = read_port,         [SLOT_proto] = read_proto,   [SLOT_host] = read_host,
     [SLOT_path] = read_path,         [SLOT_url] = read_url,       [SLOT_text] = read_text,
     [SLOT_duration] = read_duration, [SLOT_format] = read_format, [SLOT_server] = read_server,
-    [SLOT_cap] = read_cap,
+    [SLOT_cap] = read_cap,           [SLOT_event] = read_event,
 };
 
 static const uint32_t slot_masks[INTENT_COUNT] = {

@@ -35,6 +35,10 @@ struct call {
     bool confirmed; /* the person said yes to what `ask` of a destroying tool told */
 };
 
+/* A tool's answer beside OK and ERR_: it has begun something that takes its time; the request's next step waits until it is
+ * over (watch.h). */
+#define TOOL_GOES_ON 1
+
 enum tool_effect { READS = 0, CHANGES, DESTROYS };
 #define NO_SLOT 255u
 
@@ -78,6 +82,10 @@ status_t tool_cap_revoke(struct call *call);
 status_t tool_cap_revoke_ask(struct call *call);
 status_t tool_trace_dump(struct call *call);
 status_t tool_trace_stats(struct call *call);
+status_t tool_trace_start(struct call *call);
+status_t tool_trace_stop(struct call *call);
+status_t tool_trace_filter(struct call *call);
+status_t tool_trace_summarise(struct call *call);
 status_t tool_crash(struct call *call);
 status_t tool_crash_clear(struct call *call);
 status_t tool_log(struct call *call);

@@ -54,8 +54,19 @@ const struct tool tools[INTENT_COUNT] = {
          tool_cap_revoke_ask)
     TOOL(trace_dump, "the last kernel events", "les derniers événements du noyau", "trace dump 20", "trace dump 20", READS, TRACE,
          RIGHT_TRACE_OBSERVE, NO_SLOT, tool_trace_dump)
-    TOOL(trace_stats, "counters of the kernel", "les compteurs du noyau", "trace stats", "trace stats", READS, TRACE,
+    TOOL(trace_stats, "what is recorded, counters", "ce qui est enregistré, les compteurs", "trace stats", "trace stats", READS, TRACE,
          RIGHT_TRACE_OBSERVE, NO_SLOT, tool_trace_stats)
+    TOOL(trace_start, "record more classes of events, or a task for a while (operator)",
+         "enregistrer plus de classes d'événements, ou une tâche un moment (opérateur)", "trace start syscall, trace netsrv for 5 s",
+         "trace start syscall, trace netsrv pendant 5 s", CHANGES, TRACE, RIGHT_TRACE_CONTROL, NO_SLOT, tool_trace_start)
+    TOOL(trace_stop, "record nothing more, or not some classes (operator)",
+         "ne plus rien enregistrer, ou pas certaines classes (opérateur)", "trace stop", "arrête la trace", CHANGES, TRACE,
+         RIGHT_TRACE_CONTROL, NO_SLOT, tool_trace_stop)
+    TOOL(trace_filter, "which classes and whose events are recorded (operator)",
+         "quelles classes et de qui on enregistre (opérateur)", "trace filter ipc, trace filter netsrv, trace filter off",
+         "trace filter ipc, trace filter off", CHANGES, TRACE, RIGHT_TRACE_CONTROL, NO_SLOT, tool_trace_filter)
+    TOOL(trace_summarise, "watch for a while, and tell what was done", "observer un moment, et dire ce qui fut fait",
+         "watch for 5 seconds", "surveille pendant 5 secondes", READS, TRACE, RIGHT_TRACE_OBSERVE, NO_SLOT, tool_trace_summarise)
     TOOL(crash, "what the last panic left", "ce que la dernière panique a laissé", "crash", "plantage", READS, TRACE,
          RIGHT_TRACE_OBSERVE, NO_SLOT, tool_crash)
     TOOL(crash_clear, "forget the crash record (operator)", "oublier le rapport de plantage (opérateur)", "crash clear",
@@ -92,10 +103,6 @@ const struct tool tools[INTENT_COUNT] = {
     LATER(fs_usage, "space on the disk", "la place sur le disque", READS, NOTHING, 0)
     LATER(fetch_url, "fetch a URL", "télécharger une URL", READS, NETSRV, SERVICE_CONNECT)
     LATER(save_answer, "save an answer to a file", "enregistrer une réponse", CHANGES, NOTHING, 0)
-    LATER(trace_start, "start tracing", "démarrer la trace", CHANGES, TRACE, RIGHT_TRACE_CONTROL)
-    LATER(trace_stop, "stop tracing", "arrêter la trace", CHANGES, TRACE, RIGHT_TRACE_CONTROL)
-    LATER(trace_filter, "filter the trace", "filtrer la trace", CHANGES, TRACE, RIGHT_TRACE_CONTROL)
-    LATER(trace_summarise, "summarise the trace", "résumer la trace", READS, TRACE, RIGHT_TRACE_OBSERVE)
     LATER(cap_grant, "give a capability", "donner une capacité", CHANGES, INIT, SERVICE_ADMIN)
     LATER(time_sync, "set the clock", "mettre à l'heure", CHANGES, NETSRV, SERVICE_CONNECT)
     LATER(config_show, "show the configuration", "montrer la configuration", READS, NOTHING, 0)

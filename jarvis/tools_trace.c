@@ -1,6 +1,6 @@
 /* trace_dump, trace_stats */
-#include "jarvis/tool.h"
-#include <abi/trace_events.h>
+#include "jarvis/operations.h"
+#include "jarvis/trace_filter.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -64,35 +64,113 @@ status_t tool_trace_dump(struct call *call)
     return OK;
 }
 
-status_t tool_trace_stats(struct call *call)
+/* ---- trace_stats ---- */
+
+/* Events in the time that the newest ones span: 0 when too few are there. */
+static uint64_t rate_now(handle_t trace)
 {
-    struct system_info info;
-    struct answer *out = call->out;
-    char up[UNIT_TEXT];
-    result_t n = world_info(call->authority->caps[CAP_TRACE], INFO_SYSTEM, 0, &info, sizeof info);
-    if (n != 1)
-        return call_failed(call, CAP_TRACE, n < 0 ? (status_t)n : ERR_IO);
-    uint64_t seconds = info.uptime_ns / 1000000000u ? info.uptime_ns / 1000000000u : 1;
+    static struct trace_record records[DUMP_MAX];
+    result_t n = world_info(trace, INFO_TRACE, 0, records, sizeof records);
+    uint64_t span = n > 1 ? records[n - 1].timestamp_ns - records[0].timestamp_ns : 0;
+    return span ? (uint64_t)(n - 1) * 1000000000u / span : 0;
+}
+
+/* Who reads the trace over TCP; -1: netsrv does not say. */
+static int readers(const struct call *call)
+{
+    struct net_connections ask = {0};
+    struct net_connection_list page = {.total = 1};
+    int count = 0;
+    for (; ask.first < page.total; ask.first += page.count) {
+        if (world_call(call->authority->caps[CAP_NETSRV], NET_CONNECTIONS, &ask, sizeof ask, &page, sizeof page) !=
+                OK ||
+            page.count > sizeof page.connections / sizeof page.connections[0])
+            return -1;
+        for (uint32_t i = 0; i < page.count; i++)
+            count += (page.connections[i].local_port == 2325 || page.connections[i].local_port == 2326) &&
+                     page.connections[i].state == TRACE_TCP_ESTABLISHED;
+        if (page.count == 0)
+            break;
+    }
+    return count;
+}
+
+static void say_totals(struct answer *out, const struct trace_state *state, uint64_t uptime_ns, uint64_t now)
+{
+    char up[UNIT_TEXT], events[UNIT_TEXT], lost[UNIT_TEXT], rate[UNIT_TEXT], rate_then[UNIT_TEXT];
+    uint64_t seconds = uptime_ns / 1000000000u ? uptime_ns / 1000000000u : 1;
     say(out,
-        T(out, "%lu events in %s, %lu a second; %lu were lost.\n",
-          "%lu événements en %s, %lu par seconde ; %lu perdus.\n"),
-        (unsigned long)info.trace_events, time_text(up, info.uptime_ns, out->language),
-        (unsigned long)(info.trace_events / seconds), (unsigned long)info.trace_lost);
+        T(out, "%s events in %s, %s a second; lately about %s a second. %s of them are overwritten by now.\n",
+          "%s événements en %s, %s par seconde ; ces temps-ci environ %s par seconde. %s d'entre eux sont écrasés.\n"),
+        count_text(events, state->events, out->language), time_text(up, uptime_ns, out->language),
+        count_text(rate, state->events / seconds, out->language), count_text(rate_then, now, out->language),
+        count_text(lost, state->lost, out->language));
+}
+
+static void put_counters(struct sheet *sheet, const struct system_info *info)
+{
     const struct {
         const char *key, *english, *french;
         uint64_t value;
-    } rows[] = {{"events", "Events", "Événements", info.trace_events},
-                {"lost", "Lost", "Perdus", info.trace_lost},
-                {"context_switches", "Context switches", "Changements de contexte", info.context_switches},
-                {"syscalls", "System calls", "Appels système", info.syscalls},
-                {"ipc_messages", "Messages", "Messages", info.ipc_messages},
-                {"interrupts", "Interrupts", "Interruptions", info.interrupts},
-                {"page_faults", "Page faults", "Défauts de page", info.page_faults}};
-    struct sheet *sheet = sheet_facts(out, "trace_stats");
+    } rows[] = {{"context_switches", "Context switches", "Changements de contexte", info->context_switches},
+                {"syscalls", "System calls", "Appels système", info->syscalls},
+                {"ipc_messages", "Messages", "Messages", info->ipc_messages},
+                {"interrupts", "Interrupts", "Interruptions", info->interrupts},
+                {"page_faults", "Page faults", "Défauts de page", info->page_faults}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        sheet_label(sheet, rows[i].key, T(out, rows[i].english, rows[i].french));
+        sheet_label(sheet, rows[i].key, T(sheet->out, rows[i].english, rows[i].french));
         put_number(sheet, rows[i].value);
     }
+}
+
+static void put_recorded(struct sheet *sheet, const struct call *call, const struct trace_state *state)
+{
+    const struct answer *out = call->out;
+    struct trace_filter filter = {.mask = state->mask, .count = state->only_count};
+    char classes[CLASSES_TEXT], tasks[TRACE_TASKS_TEXT];
+    memcpy(filter.tasks, state->only, sizeof filter.tasks);
+    filter.count = filter.count < TRACE_ONLY_MAX ? filter.count : TRACE_ONLY_MAX;
+    sheet_label(sheet, "classes", T(out, "Recorded", "Enregistré"));
+    put_text(sheet, state->mask || out->json ? trace_classes_text(classes, state->mask) : T(out, "nothing", "rien"));
+    sheet_label(sheet, "only_tasks", T(out, "Of the tasks", "Des tâches"));
+    put_text(sheet, filter.count || out->json ? trace_tasks_text(tasks, call->authority->caps[CAP_TRACE], &filter)
+                                              : T(out, "all", "toutes"));
+}
+
+static void put_readers(struct sheet *sheet, const struct call *call)
+{
+    int count = readers(call);
+    if (count < 0)
+        return;
+    sheet_label(sheet, "readers", T(call->out, "Readers over TCP", "Lecteurs par TCP"));
+    put_number(sheet, (uint64_t)count);
+}
+
+status_t tool_trace_stats(struct call *call)
+{
+    struct system_info info;
+    struct trace_state state;
+    struct answer *out = call->out;
+    handle_t trace = call->authority->caps[CAP_TRACE];
+    result_t n = world_info(trace, INFO_SYSTEM, 0, &info, sizeof info);
+    if (n == 1)
+        n = world_info(trace, INFO_TRACE_STATE, 0, &state, sizeof state);
+    if (n != 1)
+        return call_failed(call, CAP_TRACE, n < 0 ? (status_t)n : ERR_IO);
+    uint64_t now = rate_now(trace);
+    say_totals(out, &state, info.uptime_ns, now);
+    struct sheet *sheet = sheet_facts(out, "trace_stats");
+    sheet_label(sheet, "events", T(out, "Events", "Événements"));
+    put_number(sheet, state.events);
+    sheet_label(sheet, "lost", T(out, "Overwritten", "Écrasés"));
+    put_number(sheet, state.lost);
+    sheet_label(sheet, "rate", T(out, "A second, lately", "Par seconde, ces temps-ci"));
+    put_number(sheet, now);
+    sheet_label(sheet, "ring_bytes", T(out, "Rings", "Anneaux"));
+    put_size(sheet, state.packets * TRACE_PACKET_SIZE);
+    put_recorded(sheet, call, &state);
+    put_readers(sheet, call);
+    put_counters(sheet, &info);
     sheet_end(sheet);
     return OK;
 }

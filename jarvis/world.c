@@ -16,3 +16,20 @@ uint64_t world_now(void)
 {
     return clock_now();
 }
+
+result_t world_trace_control(handle_t trace, uint64_t value, uint32_t op)
+{
+    return syscall3(SYS_trace_control, trace, value, op).value;
+}
+
+result_t world_trace_packet(handle_t trace, uint32_t cpu, uint64_t sequence, void *packet, uint64_t *second)
+{
+    struct syscall_result got = trace_read_packet(trace, cpu, sequence, packet, TRACE_PACKET_SIZE);
+    *second = got.second;
+    return got.value;
+}
+
+void world_tell(uint32_t event, uint32_t low, uint64_t rest)
+{
+    trace_tell(event, low, rest);
+}

@@ -54,6 +54,11 @@ void log_line(enum log_level level, const char *format, ...)
         (void)log_write(log_trace, level, text, (size_t)length);
 }
 
+void trace_tell(uint32_t event, uint32_t low, uint64_t rest)
+{
+    (void)trace_emit(log_trace, event, low, rest);
+}
+
 _Noreturn void assert_failed(const char *expression, const char *file, int line)
 {
     log_error("%s:%d: assertion failed: %s", file, line, expression);

@@ -19,6 +19,9 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
+/* An event of class USER for the trace (trace_emit, abi/trace_events.h), through the capability "trace". */
+void trace_tell(uint32_t event, uint32_t low, uint64_t rest);
+
 const char *status_name(status_t status); /* "ERR_QUOTA" */
 const char *status_text(status_t status); /* "the task's memory quota is used up" */
 

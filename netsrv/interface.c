@@ -12,6 +12,7 @@
 #include <netif/ethernet.h>
 #include "netsrv/dma.h"
 #include "netsrv/receive.h"
+#include "netsrv/tell.h"
 #include "netsrv/transmit.h"
 
 #define DEVMGR_TIMEOUT_NS 2000000000ull
@@ -48,6 +49,7 @@ static err_t link_output(struct netif *netif, struct pbuf *pbuf)
     }
     self.counters.tx_packets++;
     self.counters.tx_bytes += pbuf->tot_len;
+    tell_sent(pbuf);
     return ERR_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
+#include "netsrv/tell.h"
 
 struct listener listeners[NET_LISTENERS_MAX];
 
@@ -88,6 +89,7 @@ void listener_add(struct client *client, const struct net_command *command)
     tcp_ext_arg_set(listener->pcb, 0, listener);
     tcp_ext_arg_set_callbacks(listener->pcb, 0, &listen_callbacks);
     tcp_accept(listener->pcb, on_accept);
+    tell_state(listener->pcb);
 }
 
 static void close_listener(struct listener *listener)

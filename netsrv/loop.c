@@ -7,6 +7,7 @@
 #include "netsrv/connection.h"
 #include "netsrv/interface.h"
 #include "netsrv/port.h"
+#include "netsrv/tell.h"
 
 #define NS_PER_MS 1000000ull
 #define SECOND_LOOK_NS (8 * NS_PER_MS)
@@ -76,6 +77,7 @@ void loop_turn(void)
     interface_collect();
     interface_flush();
     clients_flush();
+    tell_turn();
     slots_turn(); /* slots whose CLOSED has just gone out */
     if (traffic || commands)
         note_traffic();

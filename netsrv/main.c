@@ -12,6 +12,7 @@
 #include "netsrv/loop.h"
 #include "netsrv/port.h"
 #include "netsrv/service.h"
+#include "netsrv/tell.h"
 
 #define TURNS_MAX 16u /* then the messages get a look, too */
 #define HEAP_SHARE 2u /* the heap may take this part of the quota */
@@ -52,8 +53,8 @@ static void start_stack(void)
     heap_init(heap_limit_bytes(), sizeof(struct tcp_pcb), NET_PCBS_MAX);
     port_update_time();
     lwip_init();
-    u8_t id = tcp_ext_arg_alloc_id();
-    ASSERT(id == 0);
+    u8_t slot_arg = tcp_ext_arg_alloc_id(), tell_arg = tcp_ext_arg_alloc_id();
+    ASSERT(slot_arg == 0 && tell_arg == TELL_EXT_ARG);
     interface_start();
     address_start(boot_line());
     if (boot_option(boot_line(), "netbench", &unused) && !lwiperf_start_tcp_server_default(NULL, NULL))

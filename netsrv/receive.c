@@ -7,6 +7,7 @@
 #include "netsrv/dma.h"
 #include "netsrv/interface.h"
 #include "netsrv/merge.h"
+#include "netsrv/tell.h"
 
 #define RX_BUFFERS 128u
 #define RX_BUFFER_SIZE 2048u
@@ -17,7 +18,7 @@ struct run { /* segments to be handed up as one */
     struct pbuf *pbufs[RUN_MAX];
     unsigned count;
     struct merge_segment first, last;
-    uint32_t payload;
+    uint32_t payload, bytes; /* bytes: of the frames, as they came */
 };
 
 struct rx_buffer {
@@ -115,6 +116,7 @@ static void hand_up(struct pbuf *pbuf, bool checked)
     if (self.netif->input(pbuf, self.netif) != ERR_OK)
         pbuf_free(pbuf);
     NETIF_SET_CHECKSUM_CTRL(self.netif, checks);
+    tell_input_done();
 }
 
 /* Links the payloads behind the first frame, from the last on: each pbuf's tot_len covers all behind it. */
@@ -134,6 +136,8 @@ static struct pbuf *link_run(const struct run *run)
 
 static void end_run(struct run *run)
 {
+    if (run->count)
+        tell_received(run->first.frame, MERGE_HEADERS, run->count, run->bytes);
     if (run->count > 1)
         merge_write(&run->first, run->payload, &run->last);
     if (run->count)
@@ -141,16 +145,17 @@ static void end_run(struct run *run)
     run->count = 0;
 }
 
-static void add_to_run(struct run *run, struct pbuf *pbuf, const struct merge_segment *segment)
+static void add_to_run(struct run *run, struct pbuf *pbuf, const struct merge_segment *segment, uint32_t bytes)
 {
     if (run->count && (run->count == RUN_MAX || !merge_follows(&run->first, run->payload, segment)))
         end_run(run);
     if (run->count == 0) {
         run->first = *segment;
-        run->payload = 0;
+        run->payload = run->bytes = 0;
     }
     run->last = *segment;
     run->payload += segment->payload;
+    run->bytes += bytes;
     pbuf->len = pbuf->tot_len = (u16_t)(MERGE_HEADERS + segment->payload);
     run->pbufs[run->count++] = pbuf;
 }
@@ -174,9 +179,10 @@ static void receive_one(struct run *run, const struct nic_received *received)
     if (!pbuf) {
         self.counters->rx_dropped++;
     } else if (merge_look(pbuf->payload, received->length, checked, &segment)) {
-        add_to_run(run, pbuf, &segment);
+        add_to_run(run, pbuf, &segment, received->length);
     } else {
         end_run(run); /* in the order in which they came */
+        tell_received(pbuf->payload, received->length, 1, received->length);
         hand_up(pbuf, checked);
     }
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "rconsole/lobby.h"
 #include "rconsole/session.h"
+#include "rconsole/trace_keep.h"
 #include <lib/ipc.h>
 
 #define CONSOLE_PORT 2323u
@@ -16,6 +17,7 @@ struct console {
     struct jarvis_link link;
     struct authority_roots roots;
     struct login login;
+    struct trace_keep trace_keep;
     char version[32];
     bool net_up, listen_refused, again; /* again: jarvis's queue was full, come back soon */
     uint64_t listen_ns;                 /* when to try to listen again; DEADLINE_NEVER: listening */

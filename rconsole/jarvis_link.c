@@ -174,6 +174,11 @@ void link_room(struct jarvis_link *link, struct place *place)
     place->room_due = !send_one(link, JARVIS_ROOM, place->session);
 }
 
+void link_stop(struct jarvis_link *link, struct place *place)
+{
+    place->stop_due = !send_one(link, JARVIS_STOP, place->session);
+}
+
 bool link_pump(struct jarvis_link *link)
 {
     bool waits = false;
@@ -183,7 +188,9 @@ bool link_pump(struct jarvis_link *link)
             place->close_sent = send_one(link, JARVIS_CLOSE, place->session);
         else if (place->session && place->room_due)
             link_room(link, place);
-        waits |= place->session && ((place->closing && !place->close_sent) || place->room_due);
+        else if (place->session && place->stop_due)
+            link_stop(link, place);
+        waits |= place->session && ((place->closing && !place->close_sent) || place->room_due || place->stop_due);
     }
     return waits;
 }

@@ -16,7 +16,7 @@ struct place {
     handle_t memory, root; /* root: until it has gone to jarvis */
     struct jarvis_buffer *buffer;
     struct ring_view answer;
-    bool opened, authority_sent, closing, close_sent, room_due;
+    bool opened, authority_sent, closing, close_sent, room_due, stop_due;
 };
 
 struct jarvis_link {
@@ -34,5 +34,6 @@ bool link_ask(struct jarvis_link *link, struct place *place, const struct jarvis
 void link_close(struct jarvis_link *link, struct place *place); /* the session is over */
 void link_ended(struct jarvis_link *link, uint32_t session);    /* jarvis let go of it */
 void link_room(struct jarvis_link *link, struct place *place);  /* the answer ring has room again */
+void link_stop(struct jarvis_link *link, struct place *place);  /* the request that takes its time shall end */
 /* Sends what waits. True: something still does, come again soon. */
 bool link_pump(struct jarvis_link *link);

@@ -40,6 +40,20 @@ static status_t handle_CONSOLE_ANSWER(void *server, struct msg *request, struct 
     return OK;
 }
 
+static status_t handle_CONSOLE_TRACE(void *server, struct msg *request, struct msg *reply)
+{
+    struct console *c = server;
+    struct console_trace before;
+    (void)reply;
+    if (request->head.badge != CONSOLE_BADGE_JARVIS)
+        return ERR_NO_RIGHT;
+    memcpy(&before, request->payload, sizeof before);
+    trace_keep_note(&c->trace_keep, &before);
+    if (before.session && !session_numbered(c, before.session))
+        trace_keep_restore(&c->trace_keep, c->roots.trace, before.session); /* it ended while this was under way */
+    return OK;
+}
+
 #define X(NAME, number, request, reply, caps, rights) IPC_OP_ROW(NAME, request, reply, caps, rights)
 static const struct ipc_op ops[] = {CONSOLE_OPS(X)};
 #undef X
@@ -162,6 +176,7 @@ static void jarvis_died(struct console *c)
     for (unsigned i = 0; i < SESSIONS_MAX; i++)
         if (c->sessions[i].used)
             session_jarvis_died(c, &c->sessions[i]);
+    trace_keep_restore(&c->trace_keep, c->roots.trace, 0);
 }
 
 static void on_kernel_message(void *context, struct msg *m)

@@ -44,6 +44,7 @@ void session_gone(struct console *console, struct session *s, enum log_level lev
     if (s->place)
         link_close(&console->link, s->place);
     authority_drop(&s->authority);
+    trace_keep_restore(&console->trace_keep, console->roots.trace, s->number);
     memset(s->line.text, 0, s->line.length);
     log_line(level, "session %u ended after %lu s and %u lines: %s", s->number, (unsigned long)seconds, s->lines, why);
     s->used = false;
@@ -61,7 +62,7 @@ void session_end(struct console *console, struct session *s, const char *why)
 static void ready(struct session *s)
 {
     s->state = SESSION_READY;
-    s->asked_sent = s->answer_last = false;
+    s->asked_sent = s->answer_last = s->goes_on = false;
 }
 
 static void fail(struct session *s, const char *words)
@@ -160,6 +161,7 @@ void session_answered(struct console *console, struct session *s, const struct c
             fail(s, "Jarvis has no room for this session; try again in a moment.");
     } else if (s->state == SESSION_ASKED && answer->serial == s->serial) {
         s->answer_last |= answer->last != 0;
+        s->goes_on |= answer->action == CONSOLE_GOES_ON;
         s->action = answer->action;
     }
     s->dirty = true;
@@ -258,6 +260,39 @@ static bool take_input(struct console *console, struct session *s)
     return true;
 }
 
+/* What cuts an answer short that takes its time; any other line waits until that is over. */
+static bool is_stop(const struct session *s, const char *text, uint32_t length)
+{
+    static const char *const words[] = {"stop", "cancel", "arr\xc3\xaate", "annule"};
+    while (length && (text[length - 1] == '\r' || text[length - 1] == ' '))
+        length--;
+    while (length && *text == ' ') {
+        text++;
+        length--;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strlen(words[i]) == length && memcmp(words[i], text, length) == 0)
+            return true;
+    return length == 0 && s->interactive; /* a script's blank lines mean nothing */
+}
+
+/* Ctrl-C, also as telnet's "interrupt process" (RFC 854), counts at once; a word when its line is whole. */
+static void take_stop(struct console *console, struct session *s)
+{
+    char piece[64];
+    void *at;
+    uint32_t n = net_client_peek(&console->net, s->slot, &at), end = 0;
+    n = n < sizeof piece ? n : (uint32_t)sizeof piece;
+    memcpy(piece, at, n);
+    while (end < n && piece[end] != '\n' && piece[end] != 3 && piece[end] != (char)0xf4)
+        end++;
+    if (end == n || (piece[end] == '\n' && !is_stop(s, piece, end)))
+        return;
+    net_client_consume(&console->net, s->slot, end + 1);
+    s->heard_ns = clock_now();
+    link_stop(&console->link, s->place);
+}
+
 static void take_end(struct console *console, struct session *s)
 {
     enum console_event event = console_line_finish(&s->line);
@@ -293,6 +328,8 @@ static bool step(struct console *console, struct session *s)
         finish_answer(console, s);
         return true;
     }
+    if (s->state == SESSION_ASKED && s->goes_on && s->place)
+        take_stop(console, s);
     if (s->state != SESSION_READY || out_waits(s))
         return moved;
     if (take_input(console, s))

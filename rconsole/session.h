@@ -5,7 +5,7 @@
  *      └────────────────────────────────────────────────────┘        quit, end of input: ENDING ──all sent──▶ closed
  *
  * Rules
- *  - Input is read only in READY: lines are answered in order, what comes meanwhile waits in the connection's ring and then
+ *  - Input is read only in READY (but for what cuts a long answer short): lines are answered in order, the rest waits in the connection's ring and then
  *    at the peer (TCP's window). So a session's memory is bounded whatever its peer does.
  *  - An answer is moved only as far as the connection's ring has room: a peer that never reads waits for nobody but itself.
  *  - No progress for 5 minutes with something to send, or 15 minutes without a word: the session ends.
@@ -38,7 +38,7 @@ struct session {
     struct place *place; /* NULL: jarvis does not know this session */
     struct authority authority;
     enum session_role authority_role;
-    bool minted, asked_sent, answer_begun, answer_last;
+    bool minted, asked_sent, answer_begun, answer_last, goes_on; /* goes_on: the answer takes its time */
     uint32_t serial, action;
     uint64_t asked_ns;
 

@@ -7,7 +7,11 @@
  * 32 bits wide and the rest is one word of the task's.
  * NetPacketIn, NetPacketOut: bytes with the Ethernet header; protocol is EtherType << 16 | the IP protocol (0 there when it is
  * no IP packet); ports is the local one << 16 | the remote one, 0 where there are none. Packets of one flow that come right
- * after each other may be told as one event: bytes is what they have together, and NET_PACKETS(protocol) how many they are. */
+ * after each other may be told as one event: bytes is what they have together, and NET_PACKETS(protocol) how many they are.
+ * TcpState: a listening port's remote port is 0. TcpRetransmit: bytes of payload, and one for a SYN or FIN.
+ * ServiceRestart: restarts so far; code is what the task before ended with: task_exit's code, -1 when it was killed or stopped
+ * by an order, ERR_FAULT after a fault. JarvisPlan: plans are numbered from 1 on. JarvisStep: steps from 1 on, with what came
+ * of it. */
 #pragma once
 
 /* Values with names. V(NAME, value, text) */
@@ -114,7 +118,8 @@ enum trace_class {
 #define C(bit, NAME, text) TRACE_CLASS_##NAME = 1 << bit,
     TRACE_CLASSES(C)
 #undef C
-        TRACE_CLASS_ALL = 0x3ff
+        TRACE_CLASS_ALL = 0x3ff,
+    TRACE_CLASS_DEFAULT = TRACE_CLASS_ALL & ~(TRACE_CLASS_SYSCALL | TRACE_CLASS_MEM) /* recorded from boot on */
 };
 
 /* trace_control's operations. */

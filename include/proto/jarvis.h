@@ -14,10 +14,13 @@
     X(JARVIS_AUTHORITY, 3, struct jarvis_authority, struct empty, 4, SERVICE_ATTACH) \
     X(JARVIS_REQUEST, 4, struct jarvis_request, struct empty, 0, SERVICE_ATTACH)     \
     X(JARVIS_CLOSE, 5, struct jarvis_close, struct empty, 0, SERVICE_ATTACH)         \
-    X(JARVIS_ROOM, 6, struct jarvis_close, struct empty, 0, SERVICE_ATTACH)
+    X(JARVIS_ROOM, 6, struct jarvis_close, struct empty, 0, SERVICE_ATTACH)          \
+    X(JARVIS_STOP, 7, struct jarvis_close, struct empty, 0, SERVICE_ATTACH)
 /* clang-format on */
 /* jarvis sends to rconsole (one-way; badge CONSOLE_BADGE_JARVIS) */
-#define CONSOLE_OPS(X) X(CONSOLE_ANSWER, 1, struct console_answer, struct empty, 0, 0)
+#define CONSOLE_OPS(X)                                              \
+    X(CONSOLE_ANSWER, 1, struct console_answer, struct empty, 0, 0) \
+    X(CONSOLE_TRACE, 2, struct console_trace, struct empty, 0, 0)
 
 #define JARVIS_SESSIONS_MAX 32
 #define JARVIS_REQUEST_MAX 4096
@@ -46,7 +49,9 @@ struct jarvis_authority { /* caps: trace, init, devmgr, netsrv, in this order; w
 struct jarvis_request { /* text in the buffer's request[], without the line end */
     uint32_t session, length, serial, reserved;
 };
-struct jarvis_close { /* also of ROOM: the answer ring has room again after jarvis had set producer_asleep */
+/* also of ROOM: the answer ring has room again after jarvis had set producer_asleep; and of STOP: the request that is being
+ * answered (its answers so far said GOES_ON) is to end with what there is; nothing happens when none is. */
+struct jarvis_close {
     uint32_t session, reserved;
 };
 /* What rconsole is to do besides, with the last part of an answer. ENDED stands alone: after JARVIS_CLOSE (or an OPEN
@@ -56,8 +61,14 @@ enum console_action {
     CONSOLE_CLOSE,
     CONSOLE_LOGOUT,
     CONSOLE_REFRESH /* AUTHORITY anew */,
-    CONSOLE_ENDED
+    CONSOLE_ENDED,
+    CONSOLE_GOES_ON /* not the last part, and it will take a while: JARVIS_STOP cuts it short */
 };
 struct console_answer { /* bytes were put into the answer ring; last: the request is done (prompt again) */
     uint32_t session, serial, last, action;
+};
+/* While a request watches the trace, its filter is the request's. What it was before is told first: rconsole puts it back when
+ * the session ends or jarvis dies before jarvis has done so itself, which it tells with session 0. */
+struct console_trace {
+    uint32_t session, mask, count, tasks[8], reserved;
 };

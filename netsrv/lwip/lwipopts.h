@@ -57,9 +57,9 @@
 #define TCP_OOSEQ_MAX_PBUFS 48
 #define LWIP_TCP_SACK_OUT 1
 #define TCP_LISTEN_BACKLOG 1
-#define LWIP_TCP_PCB_NUM_EXT_ARGS 1
-#define LWIP_TCP_RTO_TIME 1000 /* RFC 6298: 1 s */
-#define TCP_MSL 15000          /* 30 s of TIME_WAIT; past NET_PCBS_MAX control blocks the oldest are recycled */
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 2 /* the slot's, and what the trace was told (tell.c) */
+#define LWIP_TCP_RTO_TIME 1000      /* RFC 6298: 1 s */
+#define TCP_MSL 15000               /* 30 s of TIME_WAIT; past NET_PCBS_MAX control blocks the oldest are recycled */
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they compare with pool sizes that are not used */
 
 /* ---- counters for NET_STATS ---- */

@@ -37,6 +37,7 @@ static void start(void)
     port_update_time();
     lwip_init();
     (void)tcp_ext_arg_alloc_id();
+    (void)tcp_ext_arg_alloc_id();
     interface_start();
     address_start(boot_line());
 }

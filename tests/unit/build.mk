@@ -22,12 +22,12 @@ test_pci_SRCS          := tests/unit/test_pci.c $(addprefix devmgr/,pci_scan.c p
 test_quarantine_SRCS   := tests/unit/test_quarantine.c devmgr/quarantine.c devmgr/pci_scan.c devmgr/pci_caps.c
 
 # netsrv and its driver; net_host.h puts system calls for the host in front of their sources
-UNIT_TESTS += test_virtqueue test_checksum test_merge test_net_region test_net_scope test_netsrv_bytes test_netsrv_connections test_netsrv_clients test_netsrv_scopes
+UNIT_TESTS += test_virtqueue test_checksum test_merge test_net_region test_net_scope test_netsrv_bytes test_netsrv_connections test_netsrv_clients test_netsrv_scopes test_netsrv_tell
 test_virtqueue_SRCS  := tests/unit/test_virtqueue.c drivers/virtio/virtqueue.c
 test_checksum_SRCS   := tests/unit/test_checksum.c netsrv/checksum.c
 test_merge_SRCS      := tests/unit/test_merge.c netsrv/merge.c netsrv/checksum.c
 test_net_region_SRCS := tests/unit/test_net_region.c netsrv/command.c netsrv/address_parse.c netbench/pattern.c lib/net_layout.c
-NETSRV_HOST_SRCS     := $(addprefix netsrv/,loop.c service.c clients.c slots.c tcp.c work.c listeners.c events.c scope.c presented.c command.c interface.c receive.c merge.c transmit.c dma.c \
+NETSRV_HOST_SRCS     := $(addprefix netsrv/,loop.c service.c clients.c slots.c tcp.c work.c listeners.c events.c scope.c presented.c command.c interface.c tell.c receive.c merge.c transmit.c dma.c \
                         heap.c checksum.c port.c address.c address_parse.c) lib/net_client.c lib/net_attach.c lib/net_layout.c lib/ring.c lib/ipc_dispatch.c \
                         tests/unit/net_host.c $(filter-out %/lwiperf.c %/sntp.c %/mdns.c %/mdns_domain.c %/mdns_out.c,$(lwip_SRCS))
 netsrv_host_CFLAGS   := -Wno-tautological-constant-out-of-range-compare -include tests/unit/net_host.h -Inetsrv/lwip -isystem build/third_party/lwip/src/include
@@ -41,19 +41,23 @@ test_netsrv_clients_SRCS      := tests/unit/test_netsrv_clients.c $(NETSRV_TESTE
 test_netsrv_clients_HOME    := netsrv_host
 test_netsrv_scopes_SRCS       := tests/unit/test_netsrv_scopes.c $(NETSRV_TESTED_SRCS)
 test_netsrv_scopes_HOME     := netsrv_host
+test_netsrv_tell_SRCS         := tests/unit/test_netsrv_tell.c $(NETSRV_TESTED_SRCS)
+test_netsrv_tell_HOME       := netsrv_host
 
 # rconsole, jarvis
-UNIT_TESTS += test_console_line test_jarvis_parser test_jarvis_plan test_render test_cap_tree
+UNIT_TESTS += test_console_line test_jarvis_parser test_jarvis_plan test_jarvis_trace test_render test_cap_tree
 jarvis_parser_SRCS      := $(addprefix jarvis/,parser.c slots.c grammar.c words.c fold.c values.c lexicon.c lexicon_en.c lexicon_fr.c \
                            lexicon_names.c)
 test_console_line_SRCS  := tests/unit/test_console_line.c rconsole/console_line.c rconsole/login.c
 test_jarvis_parser_SRCS := tests/unit/test_jarvis_parser.c $(jarvis_parser_SRCS)
 test_jarvis_plan_SRCS   := tests/unit/test_jarvis_plan.c tests/unit/jarvis_world.c $(jarvis_parser_SRCS) \
                            $(filter-out jarvis/main.c jarvis/session.c jarvis/world.c $(jarvis_parser_SRCS),$(jarvis_SRCS))
+test_jarvis_trace_SRCS  := tests/unit/test_jarvis_trace.c $(filter-out tests/unit/test_jarvis_plan.c,$(test_jarvis_plan_SRCS))
 test_cap_tree_SRCS      := tests/unit/test_cap_tree.c init/revoke_way.c $(addprefix jarvis/,cap_tree.c cap_text.c render.c units.c \
                            answer.c json_writer.c values.c)
 test_jarvis_parser_HOME := jarvis_host
 test_jarvis_plan_HOME   := jarvis_host
+test_jarvis_trace_HOME  := jarvis_host
 test_cap_tree_HOME      := jarvis_host
 test_render_HOME        := jarvis_host
 test_render_SRCS        := tests/unit/test_render.c $(addprefix jarvis/,render.c units.c answer.c json_writer.c values.c)

@@ -1,5 +1,6 @@
 #include "jarvis_world.h"
 #include "jarvis/operations.h"
+#include "jarvis/watch.h"
 #include <abi/crash.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,9 @@ const struct authority fake_operator = {{FAKE_TRACE, FAKE_INIT, FAKE_DEVMGR, FAK
 void fake_reset(void)
 {
     fake = (struct fake_world){.now = 120000000000ull,
+                               .mask = TRACE_CLASS_DEFAULT,
+                               .cpus = 2,
+                               .bytes = {TRACE_PACKET_HEADER, TRACE_PACKET_HEADER},
                                .log = "[    0.001000] kernel: started\n"
                                       "[  100.000000] netsrv: link error on en0\n"
                                       "[  119.000000] jarvis: \x1b[31mred\n"};
@@ -64,7 +68,7 @@ static result_t info_system(uint64_t index, void *buffer, size_t bytes)
                                .memory_bytes = 256ull << 20,
                                .free_bytes = 204ull << 20,
                                .kernel_bytes = 1 << 20,
-                               .cpu_count = 1,
+                               .cpu_count = fake.cpus,
                                .task_count = 3,
                                .idle_ns = fake.now / 2,
                                .trace_events = 1000,
@@ -195,13 +199,73 @@ static result_t info_crash_clear(uint64_t index, void *buffer, size_t bytes)
     return status;
 }
 
+static result_t info_trace_state(uint64_t index, void *buffer, size_t bytes)
+{
+    struct trace_state state = {
+        .events = 1000, .lost = 3, .packets = 64, .mask = fake.mask, .only_count = fake.only_count};
+    (void)index;
+    memcpy(state.only, fake.only, sizeof state.only);
+    return give(buffer, bytes, &state, sizeof state, 1);
+}
+
+result_t world_trace_control(handle_t trace, uint64_t value, uint32_t op)
+{
+    if (trace != FAKE_TRACE)
+        return ERR_BAD_HANDLE;
+    fake.controls++;
+    if (op == TRACE_CONTROL_MASK)
+        fake.mask = (uint32_t)value;
+    if (op == TRACE_CONTROL_ONLY && !value)
+        fake.only_count = 0;
+    else if (op == TRACE_CONTROL_ONLY && value != 1 && value != 4 && value != 7)
+        return ERR_NOT_FOUND;
+    else if (op == TRACE_CONTROL_ONLY)
+        fake.only[fake.only_count++] = (uint32_t)value;
+    return OK;
+}
+
+/* A packet that is open for ever: fake_event writes into it. */
+result_t world_trace_packet(handle_t trace, uint32_t cpu, uint64_t sequence, void *packet, uint64_t *second)
+{
+    *second = fake.sequence;
+    if (trace != FAKE_TRACE || cpu >= fake.cpus)
+        return ERR_INVALID;
+    if (sequence != fake.sequence)
+        return sequence < fake.sequence ? ERR_NOT_FOUND : ERR_WOULD_BLOCK;
+    *second = fake.next_number;
+    fake.words[cpu][5] = (uint64_t)fake.bytes[cpu] * 8;
+    fake.words[cpu][8] = fake.before[cpu];
+    memcpy(packet, fake.words[cpu], fake.bytes[cpu]);
+    return fake.bytes[cpu];
+}
+
+void fake_event(uint32_t cpu, uint16_t event, unsigned words, uint64_t a, uint64_t b)
+{
+    uint64_t *at = &fake.words[cpu][fake.bytes[cpu] / 8];
+    at[0] = fake.now << 16 | event;
+    at[1] = a;
+    at[2] = b;
+    fake.bytes[cpu] += 8 + 8 * words;
+}
+
+void world_tell(uint32_t event, uint32_t low, uint64_t rest)
+{
+    (void)event, (void)low, (void)rest;
+    fake.told++;
+}
+
 result_t world_info(handle_t trace, uint32_t kind, uint64_t index, void *buffer, size_t bytes)
 {
-    static result_t (*const kinds[])(uint64_t index, void *buffer, size_t bytes) = {
-        [INFO_SYSTEM] = info_system, [INFO_TASKS] = info_tasks,
-        [INFO_CAPS] = info_caps,     [INFO_LOG] = info_log,
-        [INFO_TRACE] = info_trace,   [INFO_OBJECTS] = info_objects,
-        [INFO_CRASH] = info_crash,   [INFO_CRASH_CLEAR] = info_crash_clear};
+    static result_t (*const kinds[])(uint64_t index, void *buffer,
+                                     size_t bytes) = {[INFO_SYSTEM] = info_system,
+                                                      [INFO_TASKS] = info_tasks,
+                                                      [INFO_CAPS] = info_caps,
+                                                      [INFO_LOG] = info_log,
+                                                      [INFO_TRACE] = info_trace,
+                                                      [INFO_OBJECTS] = info_objects,
+                                                      [INFO_CRASH] = info_crash,
+                                                      [INFO_CRASH_CLEAR] = info_crash_clear,
+                                                      [INFO_TRACE_STATE] = info_trace_state};
     if (trace != FAKE_TRACE)
         return ERR_BAD_HANDLE;
     return fake.trace_status != OK ? fake.trace_status : kinds[kind](index, buffer, bytes);
@@ -324,6 +388,29 @@ const char *fake_ask(const char *line, const struct authority *authority, uint32
     struct answer answer;
     answer_init(&answer, bytes, ANSWER_BYTES, LANGUAGE_EN);
     fake_action = execute_line(line, strlen(line), &fake_dialogue, authority, &who, &answer);
+    bytes[answer.length] = 0;
+    return bytes;
+}
+
+static bool keep(void *context, const struct trace_filter *before)
+{
+    (void)context;
+    fake_kept = before != NULL;
+    return true;
+}
+bool fake_kept;
+
+const char *fake_watch_turn(const struct authority *authority, enum watch_news *news)
+{
+    static char bytes[ANSWER_BYTES + 1];
+    const struct session_facts who = {.number = 5, .role = ROLE_OPERATOR};
+    struct answer answer;
+    answer_init(&answer, bytes, ANSWER_BYTES, fake_dialogue.language);
+    *news = watch_turn(authority->caps[CAP_TRACE], keep, NULL);
+    if (*news == WATCH_PROGRESS)
+        watch_say_progress(&answer);
+    if (*news == WATCH_OVER)
+        fake_action = execute_rest(&fake_dialogue, authority, &who, &answer);
     bytes[answer.length] = 0;
     return bytes;
 }

@@ -284,6 +284,14 @@ _Noreturn void assert_failed(const char *expression, const char *file, int line)
     fprintf(stderr, "%s:%d: %s\n", file, line, expression);
     abort();
 }
+void (*host_told)(uint32_t event, uint32_t low, uint64_t rest);
+
+void trace_tell(uint32_t event, uint32_t low, uint64_t rest)
+{
+    if (host_told)
+        host_told(event, low, rest);
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     (void)level;

@@ -51,5 +51,7 @@ uint64_t host_signals(handle_t signal); /* bits raised; cleared */
 /* Which of the wire's frames get lost, in per cent; how many the queue to the device holds. */
 extern unsigned host_loss_percent, host_tx_limit;
 extern unsigned host_frames;
-extern jmp_buf *host_exit;      /* where task_exit() goes; NULL: the test fails */
+extern jmp_buf *host_exit; /* where task_exit() goes; NULL: the test fails */
+/* What netsrv told the trace: each event goes to the observer, if there is one. */
+extern void (*host_told)(uint32_t event, uint32_t low, uint64_t rest);
 extern bool host_device_failed; /* the device asks for a reset, until it is closed */

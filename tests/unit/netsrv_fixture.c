@@ -7,6 +7,7 @@
 #include "netsrv/heap.h"
 #include "netsrv/interface.h"
 #include "netsrv/port.h"
+#include "netsrv/tell.h"
 
 handle_t server_signal, client_signal, client_channel;
 
@@ -245,6 +246,7 @@ int fixture_start(void **state)
     port_update_time();
     lwip_init();
     assert_int_equal(tcp_ext_arg_alloc_id(), 0);
+    assert_int_equal(tcp_ext_arg_alloc_id(), TELL_EXT_ARG);
     interface_start();
     address_start(boot_line());
     pass(70000 * MS); /* duplicate address detection and the like */

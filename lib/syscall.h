@@ -321,10 +321,11 @@ static inline result_t trace_control(handle_t trace, uint64_t mask)
 {
     return syscall3(SYS_trace_control, trace, mask, TRACE_CONTROL_MASK).value;
 }
-/* Adds a task to those whose events are recorded; 0: everybody's again. */
-static inline status_t trace_control_only(handle_t trace, uint32_t task)
+/* Only events in which this task has a part from now on, or one chosen before; 0: everybody's again. ERR_NOT_FOUND: no such
+ * task; ERR_TOO_LONG: TRACE_ONLY_MAX are chosen. */
+static inline status_t trace_only(handle_t trace, uint32_t task_id)
 {
-    return (status_t)syscall3(SYS_trace_control, trace, task, TRACE_CONTROL_ONLY).value;
+    return (status_t)syscall3(SYS_trace_control, trace, task_id, TRACE_CONTROL_ONLY).value;
 }
 /* A TaskName event for every task that lives: what begins to read now knows their names. Takes RIGHT_TRACE_OBSERVE. */
 static inline status_t trace_announce(handle_t trace)

@@ -20,7 +20,7 @@ PACKET_MAGIC = struct.pack("<I", 0xC1FC1FC1)
 class Stream:
     """What came over the connection: packets, their events by number and time."""
     def __init__(self, data):
-        self.packets, self.metadata, at = [], b"", 0
+        self.packets, self.raw, self.metadata, at = [], [], b"", 0
         while at + 80 <= len(data):
             magic, = struct.unpack_from("<I", data, at)
             if magic == 0x75D11D57:
@@ -32,6 +32,7 @@ class Stream:
                 content, size = content // 8, size // 8
                 if at + size > len(data):
                     break  # the last one is cut
+                self.raw.append(data[at:at + size])
                 self.packets.append((begin, end, number, lost, cpu, data[at + 80:at + content]))
             at += size
         text = self.metadata.decode()

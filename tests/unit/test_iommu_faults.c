@@ -1,5 +1,6 @@
 /* kernel/irq with an IOMMU: what the unit refuses is told, once a device, and never hinders. */
 #include <abi/info.h>
+#include "kernel/trace/trace.h"
 #include "tests/unit/iommu_fixture.h"
 
 static void fault_interrupt(void)
@@ -12,6 +13,21 @@ static int64_t faults_read(uint64_t from, struct iommu_fault *faults, size_t cou
 {
     return SYS(machine_root, system_info, machine_root_handle, INFO_IOMMU_FAULTS, from, P(faults),
                count * sizeof *faults);
+}
+
+/* IommuFault events among the last ones, and the newest of them. */
+static unsigned traced(struct trace_record *newest)
+{
+    struct trace_record records[64];
+    unsigned found = 0;
+    size_t count = trace_last(records, 64);
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].event != TRACE_IommuFault)
+            continue;
+        *newest = records[i];
+        found++;
+    }
+    return found;
 }
 
 static void each_kind_of_record_is_told_as_it_is(void **state)
@@ -36,7 +52,9 @@ static void each_kind_of_record_is_told_as_it_is(void **state)
 static void a_device_is_reported_once_until_it_gets_a_dma_object_anew(void **state)
 {
     struct iommu_fault faults[4];
+    struct trace_record event;
     (void)state;
+    assert_int_equal(traced(&event), 0);
     machine_now_ns = 5000;
     vtd_model_reach(unit, DEVICE, 0x5123, true);
     assert_int_equal(unit->events, 1);
@@ -50,6 +68,9 @@ static void a_device_is_reported_once_until_it_gets_a_dma_object_anew(void **sta
     for (unsigned i = 0; i < 1000; i++)
         assert_int_equal(vtd_model_reach(unit, DEVICE, 0x5000 + i * 64, i & 1), 0);
     assert_int_equal(unit->events, 0); /* it costs nothing */
+    assert_int_equal(traced(&event), 1);
+    assert_int_equal(event.payload[0], 0x5000);
+    assert_int_equal(event.payload[1], TRACE_WORD(DEVICE, 2));
     vtd_model_reach(unit, FAR, 0x7000, false);
     fault_interrupt();
     assert_int_equal(faults_read(2, faults, 4), 1);

@@ -236,6 +236,20 @@ static void reading_takes_the_right(void **state)
     assert_int_equal(SYS(machine_root, system_info, trace, INFO_PLATFORM, 0, P(out), sizeof out), ERR_WRONG_TYPE);
 }
 
+static void the_boots_own_uuid_is_in_the_packets_and_in_the_kernels_answer(void **state)
+{
+    static uint64_t out[TRACE_PACKET_SIZE / 8];
+    struct trace_state answer;
+    (void)state;
+    assert_int_equal(
+        SYS(machine_root, system_info, machine_trace_handle, INFO_TRACE_STATE, 0, P(&answer), sizeof answer), 1);
+    assert_true(read_packet(0, ring->open_sequence, out) > 0);
+    assert_memory_equal(((struct packet_header *)out)->uuid, answer.uuid, sizeof answer.uuid);
+    assert_int_equal(answer.uuid[6] >> 4, 4); /* RFC 9562: random */
+    assert_int_equal(answer.uuid[8] >> 6, 2);
+    assert_int_equal(answer.uuid[0], 0x5a); /* the host's random_fill() */
+}
+
 static void announcing_names_every_task_that_lives(void **state)
 {
     struct trace_record records[8];
@@ -328,6 +342,7 @@ int main(void)
         TEST(what_came_before_the_ring_counts_as_lost),
         TEST(log_lines_are_events),
         TEST(reading_takes_the_right),
+        TEST(the_boots_own_uuid_is_in_the_packets_and_in_the_kernels_answer),
         TEST(announcing_names_every_task_that_lives),
         TEST(babeltrace2_reads_every_event),
     };

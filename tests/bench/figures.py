@@ -35,7 +35,8 @@ UNITS = {"ipc_call_reply_4w": "insn", "ipc_batch64_msg": "insn", "ipc_batch64_ms
          "syscall_null": "insn", "boot_to_listen": "ms", "mem_min": "MiB", "iso_size": "bytes",
          "kernel_size": "bytes", "services_size": "bytes", "first_byte": "ms", "first_byte_iso": "ms",
          "echo64_p50": "us", "echo64_p99": "us", "conn_rate": "per_s", "tcp_in": "MB/s", "tcp_out": "MB/s",
-         "idle": "percent", "trace_stream_rate": "per_s", "trace_tcp_ratio": "ratio"}
+         "idle": "percent", "trace_stream_rate": "per_s", "trace_tcp_ratio": "ratio",
+         "trace_tcp_cost": "percent"}
 LOWER_IS_BETTER = {"insn", "ms", "MiB", "bytes", "us", "percent"}
 
 
@@ -160,6 +161,26 @@ def stream_rate(machine):
             break
         best = max(best, reached)
     return best
+
+
+def tcp_cost():
+    """How many more instructions a megabyte takes with all classes recorded than with none, in percent; the worse way.
+    Counted, all tasks together, so what else this machine does has no part in it."""
+    with Machine(ours(append=f"netbench tracegen nopoll {STATIC}", initrd=str(BUILD / "services-test.tar"), icount=True)) as machine:
+        machine.wait_echo()
+        costs = []
+        for port, way in ((9, "send"), (19, "recv")):
+            spent = {0: [], ALL_CLASSES: []}
+            for i in range(2 * TCP_RUNS):
+                mask = (0, ALL_CLASSES)[(i + i // 2) % 2]
+                trace_reader.record_classes(machine, mask)
+                before = trace_reader.cpu_ns(machine)
+                netload(machine, port, way, "8M")
+                spent[mask].append(trace_reader.cpu_ns(machine) - before)
+            none, every = (statistics.median(spent[mask]) for mask in (0, ALL_CLASSES))
+            note(f"{way}: {none / 8e6:.3f} instructions a byte with none recorded, {every / 8e6:.3f} with all")
+            costs.append((every / none - 1) * 100)
+    return {"trace_tcp_cost": max(costs)}
 
 
 def tcp_ratio(machine):

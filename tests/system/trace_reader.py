@@ -185,6 +185,12 @@ def kernel_events(machine, count=100):
     return [(int(r["sequence"]), int(r["time_ns"]), r["event"]) for r in rows]
 
 
+def cpu_ns(machine):
+    """What all tasks used so far; with icount that is instructions."""
+    rows = next(find_rows(json.loads(machine.ask("tasks --json").splitlines()[-1])))
+    return sum(int(r["cpu_time_ns"]) for r in rows)
+
+
 def find_rows(value):
     if isinstance(value, list) and value and isinstance(value[0], dict):
         yield value

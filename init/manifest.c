@@ -85,14 +85,14 @@ const struct manifest_entry manifest[] = {
         .caps = {{"trace", RIGHT_TRACE_EMIT}},
     },
     {
-        .name = "ipcbench",
+        .name = "ipcbench", /* measures also what recording costs: it changes what is recorded */
         .test_only = true,
         .priority = 21,
         .restart = RESTART_NEVER,
         .quota_pages = 512,
         .stack_pages = 4,
         .boot_option = "bench",
-        .caps = {{"trace", RIGHT_TRACE_EMIT}},
+        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_CONTROL}},
         .links = {{.service = "ipcserver", .rights = SERVICE_READ}},
     },
     {

@@ -156,7 +156,9 @@ static struct syscall_result info_trace(struct sink *sink, uint64_t index)
 static struct syscall_result info_trace_state(struct sink *sink, uint64_t index)
 {
     (void)index;
-    struct trace_state state = {.mask = trace_mask};
+    struct trace_state state = {.mask = trace_mask, .only_count = trace_only_count};
+    _Static_assert(sizeof state.only == sizeof trace_only, "room for all");
+    __builtin_memcpy(state.only, trace_only, trace_only_count * sizeof trace_only[0]);
     state.events = trace_total(&state.lost);
     __builtin_memcpy(state.uuid, trace_uuid, sizeof state.uuid);
     for (uint32_t i = 0; i < cpu_count; i++)
@@ -270,7 +272,7 @@ struct syscall_result sys_trace_emit(uint64_t trace, uint64_t event, uint64_t lo
     status_t status = trace_check(trace, RIGHT_TRACE_EMIT);
     if (!status && (event >= TRACE_EVENT_COUNT || trace_event_class((uint16_t)event) != TRACE_CLASS_USER))
         status = ERR_INVALID;
-    if (!status && (trace_mask & TRACE_CLASS_USER))
+    if (!status && TRACE_ON(USER, 0))
         trace_record((uint16_t)event, 2, TRACE_WORD(task_id(task_this()), low), value);
     return syscall_status(status);
 }
@@ -289,19 +291,42 @@ struct syscall_result sys_trace_read(uint64_t trace, uint64_t cpu, uint64_t sequ
     return (struct syscall_result){result, copy.second};
 }
 
+static result_t control_mask(uint64_t value)
+{
+    uint32_t old = trace_mask;
+    trace_mask_set((uint32_t)value);
+    return old;
+}
+static result_t control_announce(uint64_t value)
+{
+    (void)value;
+    trace_announce();
+    return OK;
+}
+static result_t control_only(uint64_t value)
+{
+    if (value)
+        return trace_only_add(value);
+    trace_only_clear();
+    return OK;
+}
+
+static const struct {
+    result_t (*change)(uint64_t value);
+    uint32_t right;
+} trace_controls[] = {
+    [TRACE_CONTROL_MASK] = {control_mask, RIGHT_TRACE_CONTROL},
+    [TRACE_CONTROL_ANNOUNCE] = {control_announce, RIGHT_TRACE_OBSERVE},
+    [TRACE_CONTROL_ONLY] = {control_only, RIGHT_TRACE_CONTROL},
+};
+
 struct syscall_result sys_trace_control(uint64_t trace, uint64_t value, uint64_t op)
 {
-    status_t status = trace_check(trace, op == TRACE_CONTROL_ANNOUNCE ? RIGHT_TRACE_OBSERVE : RIGHT_TRACE_CONTROL);
-    if (!status && op > TRACE_CONTROL_ANNOUNCE)
+    bool known = op < sizeof trace_controls / sizeof trace_controls[0];
+    status_t status = trace_check(trace, known ? trace_controls[op].right : RIGHT_TRACE_CONTROL);
+    if (!status && !known)
         status = ERR_INVALID;
-    if (status)
-        return syscall_status(status);
-    uint32_t old = trace_mask;
-    if (op == TRACE_CONTROL_ANNOUNCE)
-        trace_announce();
-    else
-        trace_mask = (uint32_t)value & TRACE_CLASS_ALL;
-    return syscall_value(op == TRACE_CONTROL_ANNOUNCE ? OK : old);
+    return status ? syscall_status(status) : (struct syscall_result){trace_controls[op].change(value), 0};
 }
 
 struct syscall_result sys_power_control(uint64_t power, uint64_t action)

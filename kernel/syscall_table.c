@@ -9,14 +9,23 @@ void *const syscall_table[SYS_COUNT] = {
 #undef X
 };
 
+void trace_syscall_entry(uint32_t number); /* entry.asm */
+void trace_syscall_exit(int64_t result);
+
 void trace_syscall_entry(uint32_t number)
 {
-    trace_record(TRACE_SyscallEntry, 1, TRACE_WORD(task_id(task_this()), number), 0);
+    TRACE1(SYSCALL, SyscallEntry, TRACE_WORD(task_id(task_this()), number));
 }
 
 void trace_syscall_exit(int64_t result)
 {
-    trace_record(TRACE_SyscallExit, 1, TRACE_WORD(task_id(task_this()), (uint32_t)result), 0);
+    TRACE1(SYSCALL, SyscallExit, TRACE_WORD(task_id(task_this()), result));
+}
+
+void trace_syscall_failed(int64_t result)
+{
+    if (TRACE_ON(SYSCALL, 0))
+        trace_put(&trace_ring_this()->cursor[-1], TRACE_WORD(task_id(task_this()), result));
 }
 
 struct syscall_result sys_null(void)

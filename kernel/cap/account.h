@@ -18,6 +18,7 @@ struct account {
     uint64_t lent_bytes;              /* of used: the limits of children */
     struct account *parent;           /* where the limit came from; its pages hold this struct. NULL: the machine */
     bool held;                        /* its task is there */
+    uint32_t task_id;                 /* whose it is, or was; 0: the machine's */
     struct slab_page *partial[SLAB_CLASS_COUNT]; /* its pages of objects that have room, by size */
 };
 

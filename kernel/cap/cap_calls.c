@@ -70,7 +70,8 @@ struct syscall_result sys_task_revoke(uint64_t task_handle, uint64_t handle)
         return syscall_status(status);
     uint32_t budget = REVOKE_BUDGET, removed = 0;
     bool done = cap_revoke(cap, &budget, &removed) && cap_end_uses(cap, &budget);
-    TRACE2(CAP, CapRevoke, TRACE_WORD(task_id(task), handle), TRACE_WORD(cap->object->id, removed + done));
+    TRACE2_WITH(task_id(target), CAP, CapRevoke, TRACE_WORD(task_id(task), handle),
+                TRACE_WORD(cap->object->id, removed + done));
     if (done)
         cap_close(cap);
     return syscall_status(done ? OK : ERR_RESTARTED);

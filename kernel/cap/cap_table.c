@@ -1,6 +1,7 @@
 /* Tables of handles: their pages, and what moves capabilities in and out. */
 #include "kernel/cap/cap_private.h"
 #include "kernel/memory/frame.h"
+#include "kernel/trace/trace.h"
 #include "kernel/x86/cpu.h"
 
 static status_t table_page_take(struct account *account, void **page)
@@ -13,6 +14,7 @@ static status_t table_page_take(struct account *account, void **page)
         account_release(account, PAGE_SIZE);
         return ERR_NO_MEMORY;
     }
+    trace_frames(account->task_id, frame, 0);
     *page = phys_to_virt(frame);
     return OK;
 }

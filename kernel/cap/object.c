@@ -20,6 +20,11 @@ struct object *object_create(enum object_type type, struct account *account, sta
     return object;
 }
 
+uint64_t object_id_next(void)
+{
+    return next_object_id;
+}
+
 struct account *object_account(const struct object *object)
 {
     return slab_account(object);

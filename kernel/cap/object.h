@@ -19,6 +19,7 @@ struct object {
 
 /* Zeroed object of the type's size, one reference. NULL with *status telling why. */
 struct object *object_create(enum object_type type, struct account *account, status_t *status);
+uint64_t object_id_next(void);          /* of the next one that is made */
 void object_end(struct object *object); /* for object_unref only */
 static inline void object_ref(struct object *object)
 {

@@ -23,6 +23,7 @@ static status_t channel_slots_create(struct channel *channel, uint32_t slots)
         account_release(account, PAGE_SIZE << order);
         return ERR_NO_MEMORY;
     }
+    trace_frames(account->task_id, frames, order);
     channel->slots = phys_to_virt(frames);
     channel->slot_count = slots;
     channel->slot_order = order;
@@ -202,6 +203,12 @@ bool channel_destroy(struct object *object)
     frame_free(virt_to_phys(channel->slots), channel->slot_order);
     account_release(object_account(object), PAGE_SIZE << channel->slot_order);
     return true;
+}
+
+uint32_t channel_reader(const struct channel *channel)
+{
+    const struct cap *right = channel->receive_right;
+    return right && right->table ? task_id(right->table->task) : 0;
 }
 
 /* ---- senders ---- */

@@ -51,8 +51,8 @@ struct syscall_result channel_call_slow(uint64_t handle, uint64_t message, uint6
     slot_stamp(&task->slot, MSG_CALL, cap, reply_token(task));
     task->wait.msgs = (struct msg *)message;
     cpu_this()->messages++;
-    TRACE2(IPC, IpcCall, TRACE_WORD(task_id(task), channel->object.id),
-           TRACE_WORD(task->slot.message.head.op, cap->sender->badge));
+    TRACE2_WITH(channel_reader(channel), IPC, IpcCall, TRACE_WORD(task_id(task), channel->object.id),
+                TRACE_WORD(task->slot.message.head.op, cap->sender->badge));
     channel_call_enters(channel, &task->slot, cap->sender);
     task_block(task, TASK_CALLING, channel, call_finish, deadline_ns);
     channel_wake_receiver(channel);
@@ -78,8 +78,8 @@ static status_t reply_one(struct task *server, const struct msg *user)
     caller->slot.message.head.rights = 0;
     caller->slot.message.head.badge = 0;
     cpu_this()->messages++;
-    TRACE2(IPC, IpcReply, TRACE_WORD(task_id(server), task_id(caller)),
-           TRACE_WORD(caller->slot.message.head.op, caller->slot.message.head.status));
+    TRACE2_WITH(task_id(caller), IPC, IpcReply, TRACE_WORD(task_id(server), task_id(caller)),
+                TRACE_WORD(caller->slot.message.head.op, caller->slot.message.head.status));
     task_wake(caller, OK);
     return OK;
 }
@@ -147,12 +147,14 @@ struct syscall_result sys_channel_send(uint64_t handle, uint64_t messages, uint6
     if (channel->closed)
         return syscall_status(ERR_PEER_DIED);
     uint32_t sent = 0, limit = send_limit(channel, cap->sender, (uint32_t)count);
+    const struct link *first = channel->free;
     status = limit ? send_batch(task, channel, cap, (const struct msg *)messages, limit, &sent) : ERR_WOULD_BLOCK;
     if (!sent)
         return syscall_status(status);
     cpu_this()->messages += sent;
     channel->news |= NEWS_MESSAGES;
-    TRACE2(IPC, IpcSend, TRACE_WORD(task->id, channel->object.id), TRACE_WORD(0, sent));
+    TRACE2_WITH(channel_reader(channel), IPC, IpcSend, TRACE_WORD(task->id, channel->object.id),
+                TRACE_WORD(LIST_OWNER(first, struct slot, link)->message.head.op, sent));
     channel_wake_receiver(channel);
     return syscall_value(sent);
 }
@@ -247,14 +249,26 @@ static bool recv_has_message(const struct channel *channel)
     return !list_empty(&channel->queue) || !list_empty(&channel->exits) || closed_note_due(channel);
 }
 
+/* What the trace says of a batch that is received. */
+static inline void trace_receive(const struct task *task, const struct channel *channel, const struct slot *first,
+                                 uint32_t count)
+{
+    uint32_t caller = first && first->caller ? task_id(first->caller) : 0;
+    TRACE2_WITH(caller, IPC, IpcReceive, TRACE_WORD(task_id(task), channel->object.id),
+                TRACE_WORD(first ? first->message.head.op : 0, count));
+}
+
 result_t recv_collect(struct task *task, struct channel *channel, struct msg *msgs, uint32_t capacity,
                       uint64_t *signals)
 {
+    const struct slot *first = NULL; /* of the queue, when the batch begins with it */
     uint32_t count = 0;
     reports_drop_revoked(channel);
     status_t status = user_range_ok((uint64_t)msgs, capacity * sizeof *msgs) ? OK : ERR_FAULT;
     while (count < capacity && recv_has_message(channel) && !status) {
         bool plain = list_empty(&channel->exits) && !closed_note_due(channel);
+        if (plain && !count)
+            first = LIST_OWNER(channel->queue.next, struct slot, link);
         uint32_t run = plain ? recv_short_batch(channel, &msgs[count], capacity - count) : 0;
         count += run;
         if (count < capacity && !run) {
@@ -270,7 +284,7 @@ result_t recv_collect(struct task *task, struct channel *channel, struct msg *ms
     if (status && !count)
         return status;
     if (count)
-        TRACE2(IPC, IpcReceive, TRACE_WORD(task_id(task), channel->object.id), TRACE_WORD(0, count));
+        trace_receive(task, channel, first, count);
     return count;
 }
 
@@ -394,7 +408,8 @@ struct syscall_result sys_signal_raise(uint64_t handle, uint64_t bits, uint64_t 
     if (cap->badge)
         bits &= cap->badge;
     struct signal *signal = (struct signal *)cap->object;
-    TRACE2(IPC, SignalRaise, bits, TRACE_WORD(signal->object.id, task_id(task_this())));
+    TRACE2_WITH(signal->channel ? channel_reader(signal->channel) : 0, IPC, SignalRaise, bits,
+                TRACE_WORD(signal->object.id, task_id(task_this())));
     bool hurry = cpu_this()->resched;
     signal_raise_bits(signal, bits);
     if (flags & SIGNAL_NO_HURRY && !hurry)

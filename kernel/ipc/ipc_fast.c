@@ -22,23 +22,59 @@ struct syscall_result channel_reply_recv_slow(uint64_t handle, uint64_t replies,
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* The IPC event (two words of payload) and the context switch, with one reservation and one reading of the clock. */
-INLINE void trace_ipc_switch(struct cpu *cpu, uint64_t tsc, uint16_t event, uint64_t a, uint64_t b, uint64_t tasks,
-                             enum trace_switch_reason reason)
+/* One half in the trace: the IPC event, the switch, and the end of the system call in which `next` waited. */
+struct half {
+    uint16_t event;
+    enum trace_switch_reason reason;
+    uint64_t a, b; /* the event's payload */
+    int64_t result;
+};
+
+/* With one reservation and one reading of the clock. */
+INLINE void trace_half_burst(struct cpu *cpu, const struct task *next, uint64_t tsc, const struct half *half, bool exit)
 {
-    if (UNLIKELY((trace_mask & (TRACE_CLASS_IPC | TRACE_CLASS_SCHED)) == 0))
-        return;
     uint64_t now = clock_of_tsc(tsc);
     struct trace_ring *ring = cpu->trace;
     uint64_t *cursor = trace_burst(ring, now);
-    cursor[0] = now << 16 | event;
-    cursor[1] = a;
-    cursor[2] = b;
-    cursor[3] = now << 16 | TRACE_ContextSwitch;
-    cursor[4] = tasks;
-    cursor[5] = reason;
-    ring->cursor = cursor + 6;
-    ring->events += 2;
+    trace_put(&cursor[0], now << 16 | half->event);
+    trace_put(&cursor[1], half->a);
+    trace_put(&cursor[2], half->b);
+    trace_put(&cursor[3], now << 16 | TRACE_ContextSwitch);
+    trace_put(&cursor[4], TRACE_WORD(cpu->current->id, next->id));
+    trace_put(&cursor[5], half->reason);
+    if (exit) {
+        trace_put(&cursor[6], now << 16 | TRACE_SyscallExit);
+        trace_put(&cursor[7], TRACE_WORD(next->id, half->result));
+    }
+    trace_publish(ring, cursor + (exit ? 8 : 6), exit ? 3 : 2);
+}
+
+/* Only some of these classes, or only some tasks. */
+static __attribute__((noinline)) void trace_half_filtered(struct cpu *cpu, const struct task *next,
+                                                          const struct half *half)
+{
+    if (TRACE_ON(IPC, next->id))
+        trace_record(half->event, 2, half->a, half->b);
+    TRACE2_WITH(next->id, SCHED, ContextSwitch, TRACE_WORD(cpu->current->id, next->id), half->reason);
+    if (trace_mask & TRACE_CLASS_SYSCALL && (!trace_only_count || trace_is_chosen(next->id)))
+        trace_record(TRACE_SyscallExit, 1, TRACE_WORD(next->id, half->result), 0);
+}
+
+INLINE void trace_half(struct cpu *cpu, const struct task *next, uint64_t tsc, const struct half *half)
+{
+    if (LIKELY(trace_short == TRACE_SHORT_USUAL))
+        trace_half_burst(cpu, next, tsc, half, false);
+    else if (trace_short == TRACE_SHORT_ALL)
+        trace_half_burst(cpu, next, tsc, half, true);
+    else if (trace_short == TRACE_SHORT_GENERAL)
+        trace_half_filtered(cpu, next, half);
+}
+
+/* The answer could not be written to the task that goes on. */
+static __attribute__((noinline)) _Noreturn void resume_failed(struct task *task)
+{
+    trace_syscall_failed(ERR_FAULT);
+    task_resume_short(task, ERR_FAULT, 0);
 }
 
 /* Runs `next` now instead of the current task; nobody more urgent is ready. */
@@ -171,13 +207,14 @@ struct syscall_result sys_channel_call(uint64_t handle, uint64_t message, uint64
     caller_waits(task, server, (struct msg *)message, deadline_ns);
     channel->receiver = NULL;
     cpu->messages++;
-    trace_ipc_switch(cpu, tsc, TRACE_IpcCall, TRACE_WORD(task->id, channel->object.id),
-                     TRACE_WORD((uint16_t)word0, badge), TRACE_WORD(task->id, server->id), TRACE_SWITCH_CALL);
+    struct half half = {TRACE_IpcCall, TRACE_SWITCH_CALL, TRACE_WORD(task->id, channel->object.id),
+                        TRACE_WORD((uint16_t)word0, badge), 1};
+    trace_half(cpu, server, tsc, &half);
     switch_direct(cpu, server, tsc);
     if (LIKELY(!short_copy_out(server->wait.msgs, &task->slot, word0, word1)))
         task_resume_short(server, 1, 0);
     call_deliver_failed(channel, task);
-    task_resume_short(server, ERR_FAULT, 0);
+    resume_failed(server);
 }
 
 /* ---- reply_recv ---- */
@@ -235,11 +272,13 @@ struct syscall_result sys_channel_reply_recv(uint64_t handle, uint64_t replies, 
     list_remove(&caller->server_link);
     caller->server = NULL;
     cpu->messages++;
-    trace_ipc_switch(cpu, tsc, TRACE_IpcReply, TRACE_WORD(task->id, caller->id),
-                     TRACE_WORD((uint16_t)word0, (uint32_t)(word0 >> 40) & 0xff), TRACE_WORD(task->id, caller->id),
-                     TRACE_SWITCH_REPLY);
+    struct half half = {TRACE_IpcReply, TRACE_SWITCH_REPLY, TRACE_WORD(task->id, caller->id),
+                        TRACE_WORD((uint16_t)word0, (int8_t)(word0 >> 40)), OK};
+    trace_half(cpu, caller, tsc, &half);
     switch_direct(cpu, caller, tsc);
-    task_resume_short(caller, short_copy_out(caller->wait.msgs, &caller->slot, word0, 0), 0);
+    if (LIKELY(!short_copy_out(caller->wait.msgs, &caller->slot, word0, 0)))
+        task_resume_short(caller, OK, 0);
+    resume_failed(caller);
 }
 
 /* ---- batches ----

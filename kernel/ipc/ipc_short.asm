@@ -12,6 +12,7 @@ default rel
 
 %define OFFSET(name, offset, type, member) name equ offset
 %include "kernel/x86/offsets.inc"
+%include "kernel/trace/burst.inc"
 
 CHANNEL          equ 3          ; enum object_type
 RIGHT_SEND_BYTE2 equ 4          ; rights >> 16
@@ -21,13 +22,11 @@ RECEIVING        equ 2
 REPLYING         equ 4
 KIND_CALL_BIT    equ 32         ; enum msg_kind in word 0
 KIND_REPLY_BIT   equ 33
-EVENT_SWITCH     equ 2
-EVENT_CALL       equ 7
-EVENT_REPLY      equ 8
 SWITCH_CALL      equ 1          ; enum trace_switch_reason
 SWITCH_REPLY     equ 2
-CLASSES_SHORT    equ 5          ; SCHED and IPC
-BURST_BYTES      equ 128
+SYS_CALL         equ 1          ; enum syscall_number
+SYS_REPLY_RECV   equ 2
+SHORT_USUAL      equ 1          ; enum trace_short
 WORD0_SENT       equ 0x0000ff00ffffffff
 FOUR_WORDS       equ 32         ; length and cap_count in one number
 USER_BASE        equ 0x1000
@@ -36,9 +35,9 @@ TASKS_MAX        equ 1024
 BATCH_MAX        equ 64
 ERR_FAULT        equ -10
 
-extern trace_mask, clock_tsc_start, clock_mult, trace_roll, task_slots, call_finish, recv_finish
-extern fpu_switch_slow, call_deliver_failed, syscall_general, task_resume_short
-global ipc_short_call, ipc_short_reply_recv
+extern trace_short, clock_tsc_start, clock_mult, trace_roll, task_slots, call_finish, recv_finish
+extern fpu_switch_slow, call_deliver_failed, trace_syscall_failed, syscall_general, task_resume_short
+global ipc_short_call, ipc_short_reply_recv, burst_roll
 
 %macro SMAP 1                   ; 0: stac, 1: clac, patched by cpu_init()
 %%site: db 0x0f, 0x1f, 0x00
@@ -90,47 +89,39 @@ global ipc_short_call, ipc_short_reply_recv
     ja %2
 %endmacro
 
-%macro READ_TSC 0               ; r15. Uses rax, rdx.
-    rdtsc
-    shl rdx, 32
-    lea r15, [rdx + rax]
+; At rdx + %1: the event %2 with the payload that macro %3 writes, and the context switch with reason %4; %5: the event
+; before. esi: the id of rbx. Uses r12, rbp.
+%macro IPC_AND_SWITCH 5
+    HEADER %1, %2, %5
+    mov [rdx + %1 + 8], esi
+    %3 %1 + 12
+    HEADER %1 + 24, EVENT_SWITCH, %2
+    mov [rdx + %1 + 32], esi
+    mov r12d, [r13 + TASK_ID]
+    mov [rdx + %1 + 36], r12d
+    mov qword [rdx + %1 + 40], %4
 %endmacro
 
-; The IPC event %1 with payload words r12 (made by macro %2) and rbp (%3), and the context switch with reason %4. Uses rax, rcx, rdx,
-; rsi, r12, rbp.
-%macro TRACE 4
-    test byte [trace_mask], CLASSES_SHORT
-    jz %%done
-    mov rax, r15
-    sub rax, [clock_tsc_start]
-    mul qword [clock_mult]
-    shrd rax, rdx, 32
-    mov rcx, [gs:CPU_TRACE]
-    mov rdx, [rcx + RING_CURSOR]
-    lea rsi, [rdx + BURST_BYTES]
-    cmp rsi, [rcx + RING_LIMIT]
-    jbe %%room
-    call short_roll
-%%room:
-    shl rax, 16
-    lea rsi, [rax + %1]
-    mov [rdx], rsi
+; What a half records: the event %1 with payload %2, the switch with reason %3. Uses rax, rcx, rdx, rsi, r12, rbp.
+%macro TRACE_USUAL 3
+    BURST
     mov esi, [rbx + TASK_ID]
-    %2
-    mov [rdx + 8], r12
-    %3
-    mov [rdx + 16], rbp
-    add rax, EVENT_SWITCH
-    mov [rdx + 24], rax
-    mov r12d, [r13 + TASK_ID]
-    shl r12, 32
-    or r12, rsi
-    mov [rdx + 32], r12
-    mov qword [rdx + 40], %4
-    add rdx, 48
-    mov [rcx + RING_CURSOR], rdx
-    add qword [rcx + RING_EVENTS], 2
-%%done:
+    IPC_AND_SWITCH 0, %1, %2, %3, 0
+    BURST_END 48, 2
+%endmacro
+
+; The same with the entry of system call %4 before it, and behind it the exit of the one in which r13 waited, with result %5.
+%macro TRACE_ALL 5
+    BURST
+    mov esi, [rbx + TASK_ID]
+    HEADER 0, EVENT_ENTRY, 0
+    mov [rdx + 8], esi
+    mov dword [rdx + 12], %4
+    IPC_AND_SWITCH 16, %1, %2, %3, EVENT_ENTRY
+    HEADER 64, EVENT_EXIT, EVENT_SWITCH
+    mov [rdx + 72], r12d
+    mov dword [rdx + 76], %5
+    BURST_END 80, 4
 %endmacro
 
 ; Takes the link at rax out of its list. Uses rcx, rdx.
@@ -207,15 +198,12 @@ section .text
 
 ; ---- call(handle edi, message rsi, deadline rdx) ----
 
-%macro CALL_WORD_A 0            ; r12 = task | channel << 32
-    mov r12, [r12 + OBJECT_ID]
-    shl r12, 32
-    or r12, rsi
-%endmacro
-%macro CALL_WORD_B 0            ; rbp = operation | badge << 32
-    shl rbp, 32
+%macro CALL_PAYLOAD 1           ; to rdx + %1: channel, operation, badge
+    mov r12d, [r12 + OBJECT_ID]
+    mov [rdx + %1], r12d
     movzx r12d, r14w
-    or rbp, r12
+    mov [rdx + %1 + 4], r12d
+    mov [rdx + %1 + 8], ebp
 %endmacro
 
 align 16
@@ -272,7 +260,10 @@ ipc_short_call:
     mov [rdx + LINK_NEXT], rax
     mov [rcx + LINK_PREVIOUS], rax
     mov qword [r12 + CHANNEL_RECEIVER], 0
-    TRACE EVENT_CALL, CALL_WORD_A, CALL_WORD_B, SWITCH_CALL
+    cmp byte [trace_short], SHORT_USUAL
+    jne .traced_otherwise
+    TRACE_USUAL EVENT_CALL, CALL_PAYLOAD, SWITCH_CALL
+.traced:
     SWITCH
     mov rcx, [r13 + TASK_WAIT_MSGS]
     COPY_OUT .not_delivered
@@ -291,10 +282,11 @@ ipc_short_call:
     mov rdi, [r13 + TASK_WAIT_CHANNEL]
     mov rsi, rbx
     call call_deliver_failed
-    mov rdi, r13
-    mov rsi, ERR_FAULT
-    xor edx, edx
-    jmp task_resume_short
+    jmp short_resume_failed
+.traced_otherwise:
+    jb .traced                  ; not at all
+    TRACE_ALL EVENT_CALL, CALL_PAYLOAD, SWITCH_CALL, SYS_CALL, 1
+    jmp .traced
 .general_closed:
     SMAP 1
 .general:
@@ -303,18 +295,15 @@ ipc_short_call:
 
 ; ---- reply_recv(handle edi, replies rsi, counts rdx, messages r10, deadline r8) ----
 
-%macro REPLY_WORD_A 0           ; r12 = task | caller << 32
+%macro REPLY_PAYLOAD 1          ; to rdx + %1: caller, operation, status
     mov r12d, [r13 + TASK_ID]
-    shl r12, 32
-    or r12, rsi
-%endmacro
-%macro REPLY_WORD_B 0           ; rbp = operation | status << 32
+    mov [rdx + %1], r12d
+    movzx r12d, r14w
+    mov [rdx + %1 + 4], r12d
     mov rbp, r14
     shl rbp, 16
     sar rbp, 56
-    shl rbp, 32
-    movzx r12d, r14w
-    or rbp, r12
+    mov [rdx + %1 + 8], ebp
 %endmacro
 
 align 16
@@ -375,19 +364,24 @@ ipc_short_reply_recv:
     lea rax, [r13 + TASK_SERVER_LINK]
     UNLINK
     mov qword [r13 + TASK_SERVER], 0
-    TRACE EVENT_REPLY, REPLY_WORD_A, REPLY_WORD_B, SWITCH_REPLY
+    cmp byte [trace_short], SHORT_USUAL
+    jne .traced_otherwise
+    TRACE_USUAL EVENT_REPLY, REPLY_PAYLOAD, SWITCH_REPLY
+.traced:
     SWITCH
     mov rcx, [r13 + TASK_WAIT_MSGS] ; checked when the call was made
     COPY_OUT .not_delivered
     xor esi, esi
-.resume:
     mov rdi, r13
     xor edx, edx
     jmp task_resume_short
 .not_delivered:                 ; the caller's own buffer went bad while it waited
     SMAP 1
-    mov rsi, ERR_FAULT
-    jmp .resume
+    jmp short_resume_failed
+.traced_otherwise:
+    jb .traced                  ; not at all
+    TRACE_ALL EVENT_REPLY, REPLY_PAYLOAD, SWITCH_REPLY, SYS_REPLY_RECV, 0
+    jmp .traced
 .general_payload:               ; the payload went over two arguments
     mov r10, r15
     mov r8, -1
@@ -408,24 +402,37 @@ short_give_up:
     mov r15, [rbx + CTX_R15]
     jmp syscall_general
 
-; The open packet is full: rcx ring, rax now -> rdx cursor. Keeps everything else.
-short_roll:
+; What r13 waited for could not be written to it.
+short_resume_failed:
+    mov rdi, ERR_FAULT
+    call trace_syscall_failed
+    mov rdi, r13
+    mov rsi, ERR_FAULT
+    xor edx, edx
+    jmp task_resume_short
+
+; burst.inc: the open packet is full. rcx ring, rax now -> rdx cursor. Keeps everything else; the stack is empty.
+burst_roll:
     push rax
     push rcx
+    push rsi
     push rdi
     push r8
     push r9
     push r10
     push r11
+    sub rsp, 8
     mov rdi, rcx
     mov rsi, rax
     call trace_roll
     mov rdx, rax
+    add rsp, 8
     pop r11
     pop r10
     pop r9
     pop r8
     pop rdi
+    pop rsi
     pop rcx
     pop rax
     ret

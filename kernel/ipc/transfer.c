@@ -84,7 +84,8 @@ static void caps_give(struct slot *slot, struct task *to)
         if (!cap || cap_install(&to->table, &cap))
             continue;
         head->caps[i] = cap->handle;
-        TRACE2(CAP, CapGrant, TRACE_WORD(slot->from_task, task_id(to)), TRACE_WORD(cap->object->id, cap->rights));
+        TRACE2_WITH(slot->from_task, CAP, CapGrant, TRACE_WORD(slot->from_task, task_id(to)),
+                    TRACE_WORD(cap->object->id, cap->rights));
     }
     slot_drop_caps(slot);
 }

@@ -3,6 +3,7 @@
 #include "kernel/irq/vtd.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/memory_object.h"
+#include "kernel/trace/trace.h"
 #include "kernel/x86/log.h"
 
 #define DOMAINS_MAX 4096u
@@ -75,6 +76,7 @@ static status_t spare_take(struct iommu_domain *domain, struct account *account,
             spare_give(domain, spare, count);
             return ERR_NO_MEMORY;
         }
+        trace_frames(account->task_id, spare->pages[i], 0);
         spare->count++;
     }
     return OK;

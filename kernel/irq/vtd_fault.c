@@ -42,7 +42,8 @@ static bool fault_take(uint64_t low, uint64_t high)
     fault.sequence = ++last;
     fault.time_ns = clock_ns();
     ring[last % RING] = fault;
-    TRACE2(FAULT, IommuFault, fault.address, TRACE_WORD(fault.bus_id, fault.reason));
+    if (trace_mask & TRACE_CLASS_FAULT) /* whichever tasks were chosen: it is no task's */
+        trace_record(TRACE_IommuFault, 2, fault.address, TRACE_WORD(fault.bus_id, fault.reason));
     (void)!vtd_device_set_quiet(fault.bus_id, true); /* where it can't be, UNSEEN_MAX bounds it */
     return true;
 }

@@ -3,6 +3,7 @@
 #include "kernel/memory/frame.h"
 #include "kernel/memory/memory.h"
 #include "kernel/memory/slab.h"
+#include "kernel/trace/trace.h"
 #include "kernel/x86/boot_info.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/log.h"
@@ -42,8 +43,11 @@ static uint64_t region_cut_off(uint64_t bytes, uint64_t limit)
 uint64_t memory_kernel_page(void)
 {
     if (frames_ready) {
+        uint64_t frame = frame_alloc_zeroed(0, 0);
         kernel_bytes += PAGE_SIZE;
-        return frame_alloc_zeroed(0, 0);
+        if (frame)
+            trace_frames(0, frame, 0);
+        return frame;
     }
     uint64_t page = region_cut_off(PAGE_SIZE, EARLY_LIMIT);
     if (page)
@@ -139,10 +143,13 @@ uint64_t frame_alloc_zeroed(unsigned order, uint32_t node)
 
 /* ---- slab.c's pages ------------------------------------------------------------------------------------------------- */
 
-void *slab_page_take(void)
+void *slab_page_take(const struct account *payer)
 {
     uint64_t physical = frame_alloc(0, 0);
-    return physical ? phys_to_virt(physical) : NULL;
+    if (!physical)
+        return NULL;
+    trace_frames(payer->task_id, physical, 0);
+    return phys_to_virt(physical);
 }
 
 void slab_page_give(void *page)

@@ -13,8 +13,10 @@ static uint64_t account_take_page(struct page_source *source)
     if (source->status)
         return 0;
     uint64_t frame = frame_alloc_zeroed(0, 0);
-    if (frame)
+    if (frame) {
+        trace_frames(((const struct account *)source->owner)->task_id, frame, 0);
         return frame;
+    }
     account_release(source->owner, PAGE_SIZE);
     source->status = ERR_NO_MEMORY;
     return 0;
@@ -112,8 +114,10 @@ static status_t memory_take_run(struct memory *memory)
     if (status)
         return status;
     memory->base = frame_alloc(memory->order, 0);
-    if (memory->base)
+    if (memory->base) {
+        trace_frames(account->task_id, memory->base, memory->order);
         return OK;
+    }
     account_release(account, PAGE_SIZE << memory->order);
     return ERR_NO_MEMORY;
 }
@@ -344,7 +348,7 @@ static status_t mapping_new(struct task *task, struct cap *cap, struct mapping_r
     task->mapping_count++;
     cap_use(cap, &mapping->use, USE_MAPPING);
     object_ref(cap->object);
-    TRACE2(MEM, MemoryMap, mapping->address, TRACE_WORD(task_id(task), mapping->pages));
+    TRACE2_WITH(task_id(task), MEM, MemoryMap, mapping->address, TRACE_WORD(task_id(task), mapping->pages));
     *made = mapping;
     return OK;
 }
@@ -358,7 +362,8 @@ status_t mapping_create(struct task *task, struct cap *cap, struct mapping_reque
 
 static void mapping_free(struct mapping *mapping)
 {
-    TRACE2(MEM, MemoryUnmap, mapping->address, TRACE_WORD(task_id(mapping->task), mapping->pages));
+    TRACE2_WITH(task_id(mapping->task), MEM, MemoryUnmap, mapping->address,
+                TRACE_WORD(task_id(mapping->task), mapping->pages));
     struct object *object = &mapping->memory->object;
     list_remove(&mapping->in_task);
     mapping->task->mapping_count--;

@@ -42,7 +42,7 @@ static struct slab_page *page_add(struct account *account, uint32_t class, statu
         *status = ERR_QUOTA;
         return NULL;
     }
-    struct slab_page *page = slab_page_take();
+    struct slab_page *page = slab_page_take(account);
     if (!page) {
         account_release(account, PAGE_SIZE);
         *status = ERR_NO_MEMORY;

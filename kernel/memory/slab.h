@@ -62,5 +62,5 @@ static inline void slab_free(void *object)
 uint64_t slab_take_back(void *object);
 
 /* PAGE_SIZE bytes, aligned to it, contents undefined; NULL: none. */
-void *slab_page_take(void);
+void *slab_page_take(const struct account *payer);
 void slab_page_give(void *page);

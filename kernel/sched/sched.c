@@ -111,7 +111,7 @@ void task_wake(struct task *task, status_t status)
     task->server = NULL;
     task->state = TASK_READY;
     task->wake_status = status;
-    TRACE1(SCHED, Wakeup, TRACE_WORD(task_id(task), task_id(by)));
+    TRACE1_WITH(task_id(task), SCHED, Wakeup, TRACE_WORD(task_id(task), task_id(by)));
     sched_ready(task);
 }
 
@@ -144,7 +144,8 @@ void sched_switch_to(struct cpu *cpu, struct task *next)
 {
     if (cpu->current == next)
         return;
-    TRACE2(SCHED, ContextSwitch, TRACE_WORD(task_id(cpu->current), task_id(next)), switch_reason(cpu->current, next));
+    TRACE2_WITH(task_id(next), SCHED, ContextSwitch, TRACE_WORD(task_id(cpu->current), task_id(next)),
+                switch_reason(cpu->current, next));
     next->cpu = cpu->id;
     sched_switch_bare(cpu, next, next->root == cpu->user_root ? 0 : next->root, rdtsc());
 }
@@ -227,6 +228,8 @@ _Noreturn void sched_loop(void)
             finish(task);
         if (cpu->current != task || task->state != TASK_READY)
             continue;
+        if (finish)
+            TRACE1(SYSCALL, SyscallExit, TRACE_WORD(task_id(task), task->context.rax));
         if (!cpu->resched)
             task_resume(task);
         runq_push_front(&cpu->runq, &task->run_link, task->priority);

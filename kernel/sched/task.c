@@ -128,6 +128,7 @@ status_t task_new(const struct task_create_args *args, struct account *parent, s
     status_t status = account_create(parent, (uint64_t)args->quota_pages * PAGE_SIZE, &account);
     if (status)
         return status;
+    account->task_id = (uint32_t)object_id_next(); /* task_object_attach's; pages are taken before */
     struct task *task = slab_alloc(account, SLAB_CLASS(struct task), &status);
     if (!task) {
         account_drop(account);
@@ -156,7 +157,7 @@ void task_begin(struct task *task, uint64_t entry, uint64_t stack_top, uint64_t 
     task->context = (struct context){.rip = entry, .rflags = RFLAGS_USER, .rsp = stack_top, .rdi = argument, .full = 1};
     task->state = TASK_READY;
     task->started_ns = clock_ns();
-    TRACE1(TASK, TaskStart, TRACE_WORD(task_id(task), task_id(task_this())));
+    TRACE1_WITH(task_id(task), TASK, TaskStart, TRACE_WORD(task_id(task), task_id(task_this())));
     trace_task_name(task);
     sched_ready(task);
 }
@@ -208,7 +209,7 @@ void task_stop_for_fault(struct task *task, const struct msg_fault *fault)
 {
     task->fault = *fault;
     task->state = TASK_FAULTED;
-    TRACE2(FAULT, UserFault, fault->ip, TRACE_WORD(task_id(task), fault->vector));
+    TRACE2_WITH(task_id(task), FAULT, UserFault, fault->ip, TRACE_WORD(task_id(task), fault->vector));
     struct channel *channel = task->account->parent->held ? task_reports_to(task) : NULL;
     if (channel)
         task_report(task, channel);
@@ -259,7 +260,7 @@ void task_end(struct task *task, int64_t code, bool killed)
     task->finish = NULL;
     task->exit_code = code;
     task->killed = killed;
-    TRACE1(TASK, TaskExit, TRACE_WORD(task_id(task), (uint32_t)code));
+    TRACE1_WITH(task_id(task), TASK, TaskExit, TRACE_WORD(task_id(task), (uint32_t)code));
     callers_release(task);
     slot_drop_caps(&task->slot);
     ((struct task_object *)task->object)->task = NULL;

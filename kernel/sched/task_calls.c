@@ -115,7 +115,8 @@ struct syscall_result sys_task_grant(uint64_t task_handle, uint64_t source_handl
     status = (moves ? grant_receive_right : grant_child)(source, (uint32_t)rights, badge, target, &given);
     if (status)
         return syscall_status(status);
-    TRACE2(CAP, CapGrant, TRACE_WORD(task_id(task), task_id(target)), TRACE_WORD(given->object->id, given->rights));
+    TRACE2_WITH(task_id(target), CAP, CapGrant, TRACE_WORD(task_id(task), task_id(target)),
+                TRACE_WORD(given->object->id, given->rights));
     return syscall_value(given->handle);
 }
 

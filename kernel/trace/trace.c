@@ -5,7 +5,6 @@
 #include "kernel/x86/platform.h"
 
 struct trace_ring trace_rings[CPU_MAX];
-uint32_t trace_mask = 0x3ff & ~(TRACE_CLASS_SYSCALL | TRACE_CLASS_MEM);
 
 uint8_t trace_uuid[16];
 
@@ -57,7 +56,7 @@ static void packet_open(struct trace_ring *ring, uint64_t sequence, uint64_t now
     uint64_t *packet = (uint64_t *)ring_packet(ring, sequence);
     for (unsigned i = 0; i < TRACE_PACKET_HEADER / 8; i++)
         trace_put(&packet[i], fresh.words[i]);
-    ring->limit = packet + TRACE_PACKET_SIZE / 8;
+    ring->limit = packet + TRACE_PACKET_SIZE / 8 - TRACE_BURST_WORDS_MAX + 1;
     trace_publish(ring, packet + TRACE_PACKET_HEADER / 8, 0);
 }
 

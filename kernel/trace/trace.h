@@ -23,14 +23,13 @@
 
 struct trace_ring {
     uint64_t *cursor;       /* next free word of the open packet: readers see what is before it */
-    uint64_t *limit;        /* end of the open packet; the writer's own */
+    uint64_t *limit;        /* from here on the open packet has no room for a whole burst; the writer's own */
     uint64_t events;        /* recorded since boot on this CPU; the writer's own, readers count */
     uint8_t *packets;       /* packet_count of TRACE_PACKET_SIZE */
     uint32_t packet_count;  /* two at least */
     uint64_t open_sequence; /* number of the open packet; it lies at open_sequence % packet_count */
 };
 extern struct trace_ring trace_rings[CPU_MAX];
-extern uint32_t trace_mask;    /* TRACE_CLASS_ bits that are recorded */
 extern uint8_t trace_uuid[16]; /* this boot's */
 
 /* In the ring, `discarded` is the number of events recorded before the packet, lost or not. */
@@ -68,7 +67,7 @@ static inline void trace_order(void)
 static inline uint64_t *trace_burst(struct trace_ring *ring, uint64_t now_ns)
 {
     uint64_t *cursor = ring->cursor;
-    if (__builtin_expect((uint64_t)cursor + TRACE_BURST_WORDS_MAX * 8 > (uint64_t)ring->limit, 0)) /* both 0 at first */
+    if (__builtin_expect(cursor >= ring->limit, 0)) /* both 0 at first */
         cursor = trace_roll(ring, now_ns);
     return cursor;
 }
@@ -89,20 +88,52 @@ static inline void trace_record(uint16_t event, uint32_t words, uint64_t a, uint
     trace_publish(ring, cursor + 1 + words, 1);
 }
 
-void trace_task_name(const struct task *task); /* TaskName, if its class is on */
+/* The current task's SyscallExit, recorded just now, has this result after all. */
+void trace_syscall_failed(int64_t result);
+void trace_task_name(const struct task *task); /* TaskName, if its class is on, whoever was chosen */
 void trace_announce(void);                     /* TaskName of every task */
 
-/* One event, if its class is on. */
-#define TRACE1(class, event, a)                     \
+/* ---- what is recorded (filter.c) ---- */
+
+extern uint32_t trace_mask;                                   /* TRACE_CLASS_ bits; changed by trace_mask_set() */
+extern uint32_t trace_only_count, trace_only[TRACE_ONLY_MAX]; /* ids of the tasks that were chosen; 0: everybody */
+/* What the short path of IPC (ipc_short.asm knows the numbers) records: for each half nothing; the IPC event and the
+ * switch; these and the system calls of both tasks; or something else, and the general way sorts it out. */
+enum trace_short { TRACE_SHORT_NOTHING = 0, TRACE_SHORT_USUAL = 1, TRACE_SHORT_ALL = 2, TRACE_SHORT_GENERAL = 3 };
+extern uint8_t trace_short;
+
+void trace_mask_set(uint32_t mask);
+status_t trace_only_add(uint64_t id); /* one that lives; ERR_NOT_FOUND, ERR_TOO_LONG */
+void trace_only_clear(void);
+/* While any is chosen: is the task with that id? Is it, or the current one? */
+bool trace_is_chosen(uint32_t id);
+bool trace_chosen(uint32_t other);
+
+/* Is an event of the current task and of `other` (a task's id, looked at only while any is chosen) to be recorded? */
+#define TRACE_ON(class, other) \
+    (trace_mask & TRACE_CLASS_##class && (__builtin_expect(!trace_only_count, 1) || trace_chosen(other)))
+
+/* One event, if it is to be recorded; _WITH: in which another task has a part. */
+#define TRACE1_WITH(other, class, event, a)         \
     do {                                            \
-        if (trace_mask & TRACE_CLASS_##class)       \
+        if (TRACE_ON(class, other))                 \
             trace_record(TRACE_##event, 1, (a), 0); \
     } while (0)
-#define TRACE2(class, event, a, b)                    \
+#define TRACE2_WITH(other, class, event, a, b)        \
     do {                                              \
-        if (trace_mask & TRACE_CLASS_##class)         \
+        if (TRACE_ON(class, other))                   \
             trace_record(TRACE_##event, 2, (a), (b)); \
     } while (0)
+#define TRACE1(class, event, a) TRACE1_WITH(0, class, event, a)
+#define TRACE2(class, event, a, b) TRACE2_WITH(0, class, event, a, b)
+
+/* Frames were given out, and this task pays; 0: the kernel takes them for good. */
+static inline void trace_frames(uint32_t payer, uint64_t physical, uint32_t order)
+{
+    TRACE2_WITH(payer, MEM, FrameAlloc, physical, TRACE_WORD(payer, order));
+}
+
+/* ---- reading ---- */
 
 const char *trace_event_name(uint16_t event); /* "ContextSwitch" */
 uint32_t trace_event_class(uint16_t event);   /* TRACE_CLASS_ bit; event < TRACE_EVENT_COUNT; 0: none */

@@ -7,15 +7,18 @@ default rel
 
 %define OFFSET(name, offset, type, member) name equ offset
 %include "kernel/x86/offsets.inc"
+%include "kernel/trace/burst.inc"
 
 USER_CODE equ 0x23
 USER_DATA equ 0x1b
 TRACE_CLASS_SYSCALL equ 2
+TRACE_SHORT_GENERAL equ 3
 SYS_COUNT equ 43
 ERR_NOT_SUPPORTED equ -15
 
 extern ipc_short_call, ipc_short_reply_recv
-extern syscall_table, trace_mask, trace_syscall_entry, trace_syscall_exit
+extern syscall_table, trace_mask, trace_short, trace_only_count, trace_syscall_entry, trace_syscall_exit
+extern clock_tsc_start, clock_mult, burst_roll
 extern trap_user, trap_kernel, sched_loop, sched_preempt
 global syscall_entry, syscall_general, task_resume, task_resume_short, sched_dispatch, isr_table, cpu_idle_wait, cpu_idle_resume, preempt_window
 
@@ -44,8 +47,8 @@ syscall_entry:
     inc qword [rbx + TASK_SYSCALLS]
     cmp rax, 2                          ; null, call, reply_recv
     ja syscall_general
-    test byte [trace_mask], TRACE_CLASS_SYSCALL
-    jnz syscall_general
+    cmp byte [trace_short], TRACE_SHORT_GENERAL
+    je syscall_general
     cmp eax, 1
     je ipc_short_call
     ja ipc_short_reply_recv
@@ -75,7 +78,44 @@ syscall_general.unknown:
     mov rax, ERR_NOT_SUPPORTED
     xor edx, edx
     jmp syscall_general.leave
-syscall_general.traced:
+syscall_general.traced:                 ; r12 to r15 lie in the context: free until it returns
+    cmp dword [trace_only_count], 0
+    jne syscall_general.chosen
+    mov r12, rax
+    mov r13, rdx
+    READ_TSC
+    BURST
+    HEADER 0, EVENT_ENTRY, 0
+    mov r14d, [rbx + TASK_ID]
+    mov [rdx + 8], r14d
+    mov [rdx + 12], r12d
+    BURST_END 16, 1
+    mov rax, r12
+    mov rdx, r13
+    mov rcx, r10
+    call [syscall_table + rax * 8]
+    mov r12, rax
+    mov r13, rdx
+    test byte [trace_mask], TRACE_CLASS_SYSCALL
+    jz syscall_general.traced_end       ; it was trace_control
+    cmp dword [trace_only_count], 0
+    jne syscall_general.chosen_end
+    READ_TSC
+    BURST
+    HEADER 0, EVENT_EXIT, 0
+    mov r14d, [rbx + TASK_ID]
+    mov [rdx + 8], r14d
+    mov [rdx + 12], r12d
+    BURST_END 16, 1
+syscall_general.traced_end:
+    mov rax, r12
+    mov rdx, r13
+    mov r12, [rbx + CTX_R12]
+    mov r13, [rbx + CTX_R13]
+    mov r14, [rbx + CTX_R14]
+    mov r15, [rbx + CTX_R15]
+    jmp syscall_general.leave
+syscall_general.chosen:                 ; only if this is a task that is recorded
     push rdi
     push rsi
     push rdx
@@ -95,13 +135,12 @@ syscall_general.traced:
     pop rsi
     pop rdi
     call [syscall_table + rax * 8]
-    push rax
-    push rdx
-    mov rdi, rax
+    mov r12, rax
+    mov r13, rdx
+syscall_general.chosen_end:
+    mov rdi, r12
     call trace_syscall_exit
-    pop rdx
-    pop rax
-    jmp syscall_general.leave
+    jmp syscall_general.traced_end
 syscall_general.preempted:
     mov [rbx + CTX_RAX], rax
     mov [rbx + CTX_RDX], rdx

@@ -17,7 +17,11 @@ _Static_assert(offsetof(struct cap_entry, cap) == 0 && offsetof(struct cap_entry
 _Static_assert(TASKS_MAX == 1024 && MSG_BATCH_MAX == 64, "limits");
 _Static_assert(USER_BASE == 0x1000 && USER_TOP == 0x7ffffffff000 && sizeof(struct msg) == 256, "user memory");
 _Static_assert(MSG_CALL == 1 && MSG_REPLY == 2 && offsetof(struct msg_header, token) == 12, "message header");
-_Static_assert(TRACE_ContextSwitch == 2 && TRACE_IpcCall == 7 && TRACE_IpcReply == 8, "trace events");
+_Static_assert(TRACE_ContextSwitch == 2 && TRACE_SyscallEntry == 3 && TRACE_SyscallExit == 4, "trace events");
+_Static_assert(TRACE_IpcCall == 7 && TRACE_IpcReply == 8, "trace events");
 _Static_assert(TRACE_SWITCH_CALL == 1 && TRACE_SWITCH_REPLY == 2, "reasons of a switch");
-_Static_assert(TRACE_CLASS_SCHED == 1 && TRACE_CLASS_SYSCALL == 2 && TRACE_CLASS_IPC == 4, "trace classes");
-_Static_assert(TRACE_BURST_WORDS_MAX * 8 == 128, "room for a burst");
+_Static_assert(TRACE_CLASS_SYSCALL == 2, "trace classes");
+_Static_assert(TRACE_SHORT_NOTHING<TRACE_SHORT_USUAL && TRACE_SHORT_USUAL == 1 && TRACE_SHORT_ALL> TRACE_SHORT_USUAL
+                       &&TRACE_SHORT_GENERAL == 3,
+               "what the short path records");
+_Static_assert(TRACE_BURST_WORDS_MAX >= 10, "room for a burst");

@@ -71,10 +71,10 @@ MACHINE_IOMMU := $(addprefix irq/,iova.c iommu_domain.c vtd.c vtd_context.c vtd_
 MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_kernel.c slab_host.c vtd_model.c) \
                 $(addprefix kernel/,cap/account.c cap/cap.c cap/cap_table.c cap/cap_calls.c cap/object.c cap/object_types.c ipc/channel.c ipc/ipc.c ipc/ipc_fast.c \
                   ipc/transfer.c sched/sched.c sched/task.c sched/task_calls.c memory/memory_object.c memory/memory_calls.c memory/slab.c \
-                  irq/irq.c irq/ports.c irq/dma.c $(MACHINE_IOMMU) trace/trace.c trace/read.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
+                  irq/irq.c irq/ports.c irq/dma.c $(MACHINE_IOMMU) trace/trace.c trace/read.c trace/filter.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
 machine_CFLAGS := -fno-pie -Dsched_yield=kernel_sched_yield # the sanitizers call the host's; one set of objects for all
 MACHINE_LIBS  := -no-pie -Wl,-T,tests/unit/host_machine.ld
-UNIT_TESTS += test_cap test_cap_model test_cap_shapes test_use_model test_account test_task test_memory_object test_trace test_runq
+UNIT_TESTS += test_cap test_cap_model test_cap_shapes test_use_model test_account test_task test_memory_object test_trace test_trace_filter test_runq
 test_cap_SRCS             := tests/unit/test_cap.c $(MACHINE_SRCS)
 test_cap_HOME           := machine
 test_cap_LIBS             := $(MACHINE_LIBS)
@@ -99,6 +99,9 @@ test_memory_object_LIBS   := $(MACHINE_LIBS)
 test_trace_SRCS           := tests/unit/test_trace.c lib/trace_metadata.c $(MACHINE_SRCS)
 test_trace_HOME         := machine
 test_trace_LIBS           := $(MACHINE_LIBS)
+test_trace_filter_SRCS    := tests/unit/test_trace_filter.c $(MACHINE_SRCS)
+test_trace_filter_HOME  := machine
+test_trace_filter_LIBS    := $(MACHINE_LIBS)
 test_runq_SRCS            := tests/unit/test_runq.c
 UNIT_TESTS += test_channel test_channel_calls test_channel_caps test_channel_ends test_iommu test_iommu_faults test_iommu_units
 test_channel_SRCS := tests/unit/test_channel.c tests/unit/channel_fixture.c $(MACHINE_SRCS)

@@ -6,8 +6,9 @@
 
 int slab_host_pages, slab_host_limit = -1;
 
-void *slab_page_take(void)
+void *slab_page_take(const struct account *payer)
 {
+    (void)payer;
     if (slab_host_limit >= 0 && slab_host_pages >= slab_host_limit)
         return NULL;
     slab_host_pages++;

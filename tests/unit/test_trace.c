@@ -18,7 +18,7 @@ static int setup(void **state)
     frame_free(virt_to_phys(trace_rings[0].packets), 1);
     trace_init_cpu(&cpus[0], PACKETS);
     ring = &trace_rings[0];
-    trace_mask = TRACE_CLASS_ALL;
+    trace_mask_set(TRACE_CLASS_ALL);
     return 0;
 }
 
@@ -206,7 +206,7 @@ static void log_lines_are_events(void **state)
     assert_int_equal(record.payload[1], position);
     assert_int_equal(SYS(machine_root, log_write, machine_trace_handle, KLOG_INFO, P("text"), 4), OK);
     struct trace_record two[2];
-    trace_mask &= ~TRACE_CLASS_SCHED;
+    trace_mask_set(TRACE_CLASS_ALL & ~TRACE_CLASS_SCHED);
     position = klog_end();
     SYS(machine_root, log_write, machine_trace_handle, KLOG_INFO, P("text"), 4);
     trace_last(two, 2);
@@ -229,7 +229,7 @@ static void reading_takes_the_right(void **state)
     assert_int_equal(SYS(machine_root, trace_read, (uint64_t)emit, 0, 0, P(out), TRACE_PACKET_SIZE), ERR_NO_RIGHT);
     assert_int_equal(SYS(machine_root, trace_control, (uint64_t)emit, 0, TRACE_CONTROL_MASK), ERR_NO_RIGHT);
     assert_int_equal(SYS(machine_root, trace_control, (uint64_t)emit, 0, TRACE_CONTROL_ANNOUNCE), ERR_NO_RIGHT);
-    assert_int_equal(SYS(machine_root, trace_control, trace, 0, 2), ERR_INVALID);
+    assert_int_equal(SYS(machine_root, trace_control, trace, 0, 3), ERR_INVALID);
     assert_int_equal(SYS(machine_root, system_info, (uint64_t)emit, INFO_SYSTEM, 0, P(out), sizeof out), ERR_NO_RIGHT);
     assert_int_equal(SYS(machine_root, system_info, trace, UINT64_MAX, 0, P(out), sizeof out), ERR_INVALID);
     assert_int_equal(SYS(machine_root, system_info, trace, INFO_SYSTEM, 0, P(out), 8), ERR_TOO_LONG);

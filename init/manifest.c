@@ -92,7 +92,7 @@ const struct manifest_entry manifest[] = {
         .quota_pages = 512,
         .stack_pages = 4,
         .boot_option = "bench",
-        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_CONTROL}},
+        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | RIGHT_TRACE_CONTROL}},
         .links = {{.service = "ipcserver", .rights = SERVICE_READ}},
     },
     {

@@ -1,6 +1,7 @@
 """How each figure is measured, the same way for TRustOs and for the rival: a fresh boot each, the same QEMU, the same
 load generator; medians.  The load generator and the boot probe are the rival's own (shared/bench/linux)."""
 import functools
+import itertools
 import os
 import re
 import shutil
@@ -32,7 +33,9 @@ ALL_CLASSES, TCP_RUNS = 0x3ff, 12
 UNITS = {"ipc_call_reply_4w": "insn", "ipc_batch64_msg": "insn", "ipc_batch64_msg_empty": "insn",
          "cap_mint": "insn", "cap_mint_sender": "insn", "cap_close": "insn", "cap_revoke_each": "insn",
          "cap_revoke_each_chain": "insn", "rights_check": "insn",
-         "syscall_null": "insn", "boot_to_listen": "ms", "mem_min": "MiB", "iso_size": "bytes",
+         "syscall_null": "insn", "trace_event_on": "insn", "trace_event_on_2w": "insn", "trace_event_off": "insn",
+         "ipc_call_reply_4w_untraced": "insn", "ipc_call_reply_4w_traced": "insn", "ipc_traced_ratio": "ratio",
+         "boot_to_listen": "ms", "mem_min": "MiB", "iso_size": "bytes",
          "kernel_size": "bytes", "services_size": "bytes", "first_byte": "ms", "first_byte_iso": "ms",
          "echo64_p50": "us", "echo64_p99": "us", "conn_rate": "per_s", "tcp_in": "MB/s", "tcp_out": "MB/s",
          "idle": "percent", "trace_stream_rate": "per_s", "trace_tcp_ratio": "ratio",
@@ -274,6 +277,32 @@ def boot_to_listen_once():
         return float(f"{m[1]}.{m[2]}") * 1000
 
 
+LOOK = re.compile(r"(test|cmp|mov|movzx) .*\[.*<(?:trace_mask|trace_short)>")
+
+
+def look_length(code):
+    """The instructions of one look at the trace's mask, with which `code` begins: the test and the branch, and the load
+    before them; 0: the mask is read for something else."""
+    ahead = list(itertools.takewhile(lambda line: not line.startswith(("jmp", "call", "ret")), code))
+    tests = [i for i, line in enumerate(ahead) if line.startswith("test") or i == 0 and line.startswith("cmp")]
+    branches = [i for i, line in enumerate(ahead) if line.startswith("j")]
+    if not tests or not branches or branches[0] < tests[0]:
+        return 0
+    return 2 if tests[0] == 0 else 3
+
+
+def disabled_event():
+    """Instructions that an event costs whose class is off: the longest look at the mask in kernel.elf."""
+    text = subprocess.run(["objdump", "-D", "-j", ".text", "--no-show-raw-insn", "-M", "intel", BUILD / "kernel.elf"],
+                          check=True, capture_output=True, text=True).stdout
+    lines = re.findall(r"^\s*[0-9a-f]+:\t(.*)", text, re.M)
+    code = [" ".join(line.split()) for line in lines]
+    looks = [look_length(code[i:i + 12]) for i, line in enumerate(code) if LOOK.match(line)]
+    if sum(n > 0 for n in looks) < 20:
+        raise Failure(f"only {len(looks)} places in the kernel look at the trace's mask")
+    return max(looks)
+
+
 def instructions():
     """{name: instructions} of ipcbench, after its calibration was found right."""
     with Machine(ours(append=f"bench {STATIC}", initrd=str(BUILD / "services-test.tar"), icount=True)) as machine:
@@ -288,7 +317,11 @@ def instructions():
         raise Failure(f"calibration is off: {calibration} ns per instruction in place of 1")
     if rows.pop("batch_messages_per_receive") != "64":
         note("not every batch of 64 was received by one receive")
-    return {name: float(value) for name, value in rows.items()}
+    figures = {name: float(value) for name, value in rows.items()}
+    figures["trace_event_off"] = disabled_event()
+    for name in ("trace_event_on", "trace_event_on_2w"):  # measured as a difference, in which the check is not
+        figures[name] += figures["trace_event_off"]
+    return figures
 
 
 def rival_instructions():

@@ -158,7 +158,7 @@ static void measure(void)
     print("ipc_batch64_msg_empty", median_ns(batches), (uint64_t)BATCH_ROUNDS * MSG_BATCH_MAX);
     print_counts();
     measure_capabilities();
-    measure_recording(round_trips, CALL_ROUNDS);
+    measure_recording(server, round_trips, CALL_ROUNDS);
 }
 
 /* The boot's last work and the first DHCP answers are over after a moment; one line from here wakes everybody. */

@@ -9,5 +9,5 @@ void measure_stop(void);
 /* Logs "BENCH name value insn": a round's instructions, by the loop of known length. */
 void print(const char *name, uint64_t ns, uint64_t rounds);
 void measure_capabilities(void); /* caps.c; ends the task when a call fails */
-/* recording.c: round_trips() does so many of them. Likewise. */
-void measure_recording(void (*round_trips)(void), uint64_t rounds);
+/* recording.c: round_trips() does so many of them with the server. Likewise. */
+void measure_recording(handle_t server, void (*round_trips)(void), uint64_t rounds);

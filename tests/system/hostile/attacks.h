@@ -266,6 +266,8 @@
     X(AUTHORITY, death_with_pinned_memory, ALONE, EXTRA_DRIVER, HELD, "a driver that dies with pages pinned") \
     X(AUTHORITY, trace_calls_without_the_capability, ALONE, 0, HELD, "log, trace and system_info through every handle") \
     X(AUTHORITY, trace_rights_are_apart, ALONE, EXTRA_TRACE_READ, HELD, "who may look may not write, control, or read the token") \
+    X(AUTHORITY, events_in_the_kernels_name, ALONE, EXTRA_TRACE, HELD, "every event number: those of the kernel, and those that are none, are refused") \
+    X(AUTHORITY, trace_of_tasks_that_are_none, ALONE, EXTRA_TRACE, HELD, "choosing, for the trace, tasks that are not there") \
     X(AUTHORITY, info_of_what_is_not_there, ALONE, EXTRA_TRACE, HELD, "indices far from what there is") \
     X(AUTHORITY, power_without_the_capability, ALONE, 0, HELD, "off and reboot through every handle") \
     X(AUTHORITY, token_on_the_boot_line, ALONE, 0, HELD, "the operator's token is blotted out") \

@@ -211,6 +211,8 @@ ATTACK(trace_calls_without_the_capability)
         EXPECT(refused(log_write(h, LOG_ERROR, "forged", 6)));
         EXPECT(refused(trace_emit(h, TRACE_UserEvent, 1, 1)));
         EXPECT(refused(trace_control(h, 0)));
+        EXPECT(refused(trace_only(h, 0)));
+        EXPECT(refused(trace_announce(h)));
         EXPECT(refused(trace_read(h, 0, 0, buffer, PAGE_SIZE)));
         for (uint32_t kind = 0; kind <= INFO_OBJECTS; kind++)
             EXPECT(refused(system_info(h, kind, 0, buffer, PAGE_SIZE)));
@@ -225,6 +227,8 @@ ATTACK(trace_rights_are_apart)
     EXPECT_IS(log_write(trace, LOG_ERROR, "forged", 6), ERR_NO_RIGHT);
     EXPECT_IS(trace_emit(trace, TRACE_UserEvent, 1, 1), ERR_NO_RIGHT);
     EXPECT_IS(trace_control(trace, 0), ERR_NO_RIGHT);
+    EXPECT_IS(trace_only(trace, 0), ERR_NO_RIGHT);
+    EXPECT_IS(trace_only(trace, 1), ERR_NO_RIGHT);
     EXPECT_IS(system_info(trace, INFO_BOOT_LINE, 0, buffer, PAGE_SIZE), ERR_WRONG_TYPE); /* the operator's token */
     EXPECT_IS(system_info(trace, INFO_CRASH_CLEAR, 0, buffer, PAGE_SIZE), ERR_NO_RIGHT);
     EXPECT_IS(system_info(trace, INFO_PLATFORM, 0, buffer, PAGE_SIZE), ERR_WRONG_TYPE);
@@ -232,6 +236,37 @@ ATTACK(trace_rights_are_apart)
         EXPECT_IS(syscall6(SYS_system_info, trace, kind, 0, (uint64_t)buffer, PAGE_SIZE, 0).value, ERR_INVALID);
     for (uint64_t cpu = 256; cpu < 1ull << 40; cpu *= 7)
         EXPECT_IS(syscall6(SYS_trace_read, trace, cpu, 0, (uint64_t)buffer, PAGE_SIZE, 0).value, ERR_INVALID);
+    return HELD;
+}
+
+ATTACK(events_in_the_kernels_name)
+{
+    static const uint16_t classes[TRACE_EVENT_COUNT] = {
+#define F(type, name)
+#define E(number, Name, name, class, fields) [number] = TRACE_CLASS_##class,
+        TRACE_EVENTS(E, F)
+#undef E
+#undef F
+    };
+    handle_t trace = cap_named("trace");
+    for (uint64_t event = 0; event < 1000; event++) {
+        status_t expected = event < TRACE_EVENT_COUNT && classes[event] == TRACE_CLASS_USER ? OK : ERR_INVALID;
+        EXPECT_IS(trace_emit(trace, (uint32_t)event, 1, 1), expected);
+        for (uint64_t bit = 16; bit < 64; bit += 8) /* they are not cut off */
+            EXPECT_IS(syscall6(SYS_trace_emit, trace, event | 1ull << bit, 1, 1, 0, 0).value, ERR_INVALID);
+    }
+    return HELD;
+}
+
+ATTACK(trace_of_tasks_that_are_none)
+{
+    handle_t trace = cap_named("trace");
+    for (uint64_t id = 1ull << 31; id; id <<= 1) {
+        EXPECT_IS(syscall3(SYS_trace_control, trace, id, TRACE_CONTROL_ONLY).value, ERR_NOT_FOUND);
+        EXPECT_IS(syscall3(SYS_trace_control, trace, id - 1, TRACE_CONTROL_ONLY).value, ERR_NOT_FOUND);
+    }
+    for (uint64_t op = 3; op < 1ull << 62; op *= 3)
+        EXPECT_IS(syscall3(SYS_trace_control, trace, 0, op).value, ERR_INVALID);
     return HELD;
 }
 

@@ -309,7 +309,7 @@ class SecondCount:
         elif reason == "reply":
             self.begun.setdefault(prev, (t, "message", self.home.get(prev, "0")))
         if task in self.ready:
-            self.readies[int(task)].append(t - self.ready.pop(task))
+            self.readies[int(task)].append((t - self.ready[task], self.ready.pop(task)))
         self.wait_ends(t, task)
 
     def on_block(self, t, cpu, f):
@@ -399,7 +399,9 @@ def the_report_of_tasks_agrees_with_a_second_count():
         if task:
             near(ns(rows[name][1]), count.time_of[task], f"CPU time of {name}")
     for task, times in count.readies.items():
-        near_all(rows[count.names[task]], times, (-3, -2, -1), f"time ready of {count.names[task]}")
+        near_all(rows[count.names[task]], [n for n, _ in times], (-4, -3, -2), f"time ready of {count.names[task]}")
+        longest = max(n for n, _ in times)
+        check(rows[count.names[task]][-1] in {f"{at / 1e9:.9f}" for n, at in times if n == longest}, f"when {count.names[task]} was ready longest")
     head = report.split("\nWhy they stopped running\n")[1].splitlines()[0].split()
     rows = {row[0]: row for row in table(report, "Why they stopped running")}
     check(set(head[1:]) == {reason for _, reason in count.reasons} and {"call", "reply", "wait", "slice"} <= set(head), head)

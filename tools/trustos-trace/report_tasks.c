@@ -6,8 +6,8 @@
 
 struct task_row {
     struct histogram ready;
-    uint64_t ns, switches, longest_ns;
-    uint64_t by_cpu[8]; /* the first CPUs; with more only the sum is shown */
+    uint64_t ns, switches, longest_ns, ready_ns; /* ready_ns: when it became ready for the longest time */
+    uint64_t by_cpu[8];                          /* the first CPUs; with more only the sum is shown */
 };
 struct wait_row { /* task, on, channel */
     struct histogram ns;
@@ -54,6 +54,8 @@ void report_on_ready(void *context, const struct model_ready *ready)
 {
     struct report *report = context;
     struct task_row *row = table_get(&report->tasks, ready->task, 0, 0);
+    if (!row->ready.count || ready->to_ns - ready->from_ns > row->ready.max)
+        row->ready_ns = ready->from_ns;
     histogram_add(&row->ready, ready->to_ns - ready->from_ns);
 }
 
@@ -95,7 +97,7 @@ void report_show_tasks(const struct report *report)
     printf("  %-16s %10s %7s", "task", "time", "share");
     for (uint32_t i = 0; i < cpus; i++)
         printf("      cpu%u", report->trace->cpus[i]);
-    printf(" %9s %10s   %s\n", "runs", "longest", "ready until it runs: p50, p99, longest");
+    printf(" %9s %10s   %s\n", "runs", "longest", "ready until it runs: p50, p99, longest, at");
     for (uint32_t i = 0; order && i < report->tasks.count && i < ROWS_MAX; i++) {
         const struct task_row *row = report->tasks.entries[order[i]];
         printf("  %-16s %10s %5.1f %%", TASK(report->tasks.keys[order[i]].a), DURATION(row->ns),
@@ -104,8 +106,8 @@ void report_show_tasks(const struct report *report)
             printf(" %9s", report->trace->cpus[k] < 8 ? DURATION(row->by_cpu[report->trace->cpus[k]]) : "");
         printf(" %9" PRIu64 " %10s", row->switches, DURATION(row->longest_ns));
         if (row->ready.count)
-            printf("   %s %s %s", DURATION(histogram_at(&row->ready, 0.5)), DURATION(histogram_at(&row->ready, 0.99)),
-                   DURATION(row->ready.max));
+            printf("   %s %s %s   %.9f", DURATION(histogram_at(&row->ready, 0.5)),
+                   DURATION(histogram_at(&row->ready, 0.99)), DURATION(row->ready.max), (double)row->ready_ns / 1e9);
         putchar('\n');
     }
     report_more(&report->tasks);

@@ -308,6 +308,8 @@ class SecondCount:
             self.begun.setdefault(prev, (t, "reply", self.open_calls[prev][2]))
         elif reason == "reply":
             self.begun.setdefault(prev, (t, "message", self.home.get(prev, "0")))
+        if self.inside.get(task, (0, ""))[1] == "4":  # channel_recv: it has no exit
+            self.syscall_ends(t, task, False)
         if task in self.ready:
             self.readies[int(task)].append((t - self.ready[task], self.ready.pop(task)))
         self.wait_ends(t, task)
@@ -334,8 +336,11 @@ class SecondCount:
         self.inside[f["task"]] = t, f["number"]
 
     def on_syscall_exit(self, t, cpu, f):
-        start, number = self.inside.pop(f["task"])
-        self.syscalls[self.names[int(f["task"])], number].append((t - start, int(f["result"]) < 0))
+        self.syscall_ends(t, f["task"], int(f["result"]) < 0)
+
+    def syscall_ends(self, t, task, failed):
+        start, number = self.inside.pop(task)
+        self.syscalls[self.names[int(task)], number].append((t - start, failed))
 
     def port(self, protocol, port):
         """The row: packets and bytes in, out, connections, retransmits and their bytes."""
@@ -445,9 +450,9 @@ def the_report_of_waits_agrees_with_a_second_count():
 def the_report_of_system_calls_agrees_with_a_second_count():
     report, count = twice()
     rows = {(row[0], row[1]): row for row in table(report, "System calls")}
-    check({name for _, name in rows} == {"channel_call"} and len(rows) == len(count.syscalls) > 3, report)
-    for (task, _), times in count.syscalls.items():
-        row = rows[task, "channel_call"]
+    check({name for _, name in rows} == {"channel_call", "channel_recv"} and len(rows) == len(count.syscalls) > 6, report)
+    for (task, number), times in count.syscalls.items():
+        row = rows[task, {"1": "channel_call", "4": "channel_recv"}[number]]
         check(int(row[2]) == len(times) and int(row[8]) == sum(failed for _, failed in times), f"{task}: {row}")
         near(ns(row[4]), sum(t for t, _ in times), f"time of {task}")
         near_all(row, [t for t, _ in times], (5, 6, 7), task)

@@ -245,6 +245,7 @@ static void step(struct synth *s, struct cpu *cpu)
         EVENT2(PageFault, 0x400000 + 4096 * chance(s, 64), PAIR(cpu->current, 0x14));
     if (chance(s, 200) == 0)
         EVENT2(ServiceRestart, PAIR(1, OWN(DEVMGR)), PAIR(chance(s, 4), -9));
+    syscall_begins(s, cpu, cpu->current, SYS_channel_recv); /* a call that waits has no exit */
     EVENT2(Block, PAIR(cpu->current, TRACE_WAIT_MESSAGE), channel_of(cpu->current));
     pass(s, cpu, 200, 1500);
     switch_to(s, cpu, IDLE, TRACE_SWITCH_WAIT);

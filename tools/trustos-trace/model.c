@@ -53,7 +53,9 @@ static void run_begin(struct model *model, uint32_t id, uint32_t cpu, uint32_t b
         task->wait.by = by;
         EMIT(model, on_wait, &task->wait);
     }
-    task->is_ready = task->is_waiting = false;
+    if ((task->is_waiting || task->has_waited) && !task->syscall.to_ns)
+        task->syscall.to_ns = now;
+    task->is_ready = task->is_waiting = task->has_waited = false;
 }
 
 static void on_switch(struct model *model, const struct ctf_event *event, const union known_event *known)
@@ -92,6 +94,7 @@ static void on_wakeup(struct model *model, const struct ctf_event *event, const 
         task->wait.by = known->Wakeup.by_task;
         EMIT(model, on_wait, &task->wait);
     }
+    task->has_waited = task->is_waiting;
     task->is_waiting = false;
     task->is_ready = true;
     task->ready_ns = event->time_ns;
@@ -144,9 +147,18 @@ static void on_reply(struct model *model, const struct ctf_event *event, const u
 
 /* ---- system calls ---- */
 
+/* It had no exit of its own. */
+static void syscall_end(struct model *model, struct model_task *task)
+{
+    if (task->is_in_syscall && task->syscall.to_ns)
+        EMIT(model, on_syscall, &task->syscall);
+    task->is_in_syscall = false;
+}
+
 static void on_syscall_entry(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
     struct model_task *task = task_of(model, known->SyscallEntry.task);
+    syscall_end(model, task);
     task->is_in_syscall = true;
     task->syscall = (struct model_syscall){.task = known->SyscallEntry.task,
                                            .number = known->SyscallEntry.number,
@@ -160,6 +172,7 @@ static void on_syscall_exit(struct model *model, const struct ctf_event *event, 
     if (!task->is_in_syscall)
         return;
     task->is_in_syscall = false;
+    task->syscall.has_result = true;
     task->syscall.result = known->SyscallExit.result;
     task->syscall.to_ns = event->time_ns;
     EMIT(model, on_syscall, &task->syscall);
@@ -261,6 +274,7 @@ void model_finish(struct model *model, const struct trace *trace, uint64_t end_n
     for (uint32_t i = 0; i < model->tasks.count; i++) {
         struct model_task *task = model->tasks.entries[i];
         model->unanswered += task->is_calling;
+        syscall_end(model, task);
         task->wait.is_open = true;
         task->wait.to_ns = end_ns > task->wait.from_ns ? end_ns : task->wait.from_ns;
         if (task->is_waiting)

@@ -38,9 +38,11 @@ struct model_irq {
     uint32_t woken; /* the last task that it woke; 0: none */
     uint64_t from_ns, to_ns;
 };
-struct model_syscall { /* the time that it waited inside is its own */
+/* The time that it waited inside is its own. One that waited has no SyscallExit: it ends as the task runs again. */
+struct model_syscall {
     uint32_t task, number, cpu;
-    int32_t result;
+    bool has_result;
+    int32_t result; /* the low half of what it gave back */
     uint64_t from_ns, to_ns;
 };
 
@@ -65,7 +67,8 @@ struct model_cpu {
 };
 struct model_task {
     bool is_calling, is_waiting, is_ready, is_in_syscall;
-    struct model_syscall syscall;
+    bool has_waited;              /* and is ready now */
+    struct model_syscall syscall; /* to_ns: it waited and ran again; 0: not */
     struct model_call call;
     struct model_wait wait;
     uint64_t ready_ns, ran_ns, received_ns; /* became ready; ran or received last */

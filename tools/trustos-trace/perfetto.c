@@ -121,7 +121,9 @@ static void on_syscall(void *context, const struct model_syscall *syscall)
     TASK(syscall->task);
     p->syscalls++;
     begin(p, "b", TASKS, syscall->task, syscall->from_ns);
-    fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"syscall\",\"args\":{\"result\":%d}", p->syscalls, syscall->result);
+    fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"syscall\"", p->syscalls);
+    if (syscall->has_result)
+        fprintf(p->out, ",\"args\":{\"result\":%d}", syscall->result);
     name(p, text);
     fputs("}", p->out);
     begin(p, "e", TASKS, syscall->task, syscall->to_ns);

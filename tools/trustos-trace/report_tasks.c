@@ -13,7 +13,8 @@ struct wait_row { /* task, on, channel */
     struct histogram ns;
     struct model_wait longest;
 };
-struct syscall_row { /* task, number */
+#define STATUS_LAST (-255) /* below are numbers that calls give back, cut to 32 bits */
+struct syscall_row {       /* task, number */
     struct histogram ns;
     uint64_t failed;
 };
@@ -76,7 +77,7 @@ void report_on_syscall(void *context, const struct model_syscall *syscall)
     struct report *report = context;
     struct syscall_row *row = table_get(&report->syscalls, syscall->task, syscall->number, 0);
     histogram_add(&row->ns, syscall->to_ns - syscall->from_ns);
-    row->failed += syscall->result < 0;
+    row->failed += syscall->has_result && syscall->result < 0 && syscall->result >= STATUS_LAST;
 }
 
 /* ---- time on CPUs ---- */

@@ -102,11 +102,14 @@ static void on_irq(void *context, const struct model_irq *irq) /* from, length, 
             irq->cpu, irq->vector, irq->task);
 }
 
-static void on_syscall(void *context, const struct model_syscall *syscall) /* from, length, task, number, result */
+static void on_syscall(void *context,
+                       const struct model_syscall *syscall) /* from, length, task, number, result or null */
 {
     struct timeline *t = context;
-    fprintf(row(t, SYSCALLS), "%" PRIu64 ",%" PRIu64 ",%u,%u,%d", since(t, syscall->from_ns),
-            syscall->to_ns - syscall->from_ns, syscall->task, syscall->number, syscall->result);
+    FILE *out = row(t, SYSCALLS);
+    fprintf(out, "%" PRIu64 ",%" PRIu64 ",%u,%u,", since(t, syscall->from_ns), syscall->to_ns - syscall->from_ns,
+            syscall->task, syscall->number);
+    fprintf(out, syscall->has_result ? "%d" : "null", syscall->result);
 }
 
 static void on_loss(void *context, const struct ctf_loss *loss,

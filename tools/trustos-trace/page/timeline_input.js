@@ -40,7 +40,7 @@ function waitText(row) {
 }
 function syscallText(row) {
   const s = trace.syscalls;
-  return `${taskName(s[row + 2])} in ${trace.syscallNames[s[row + 3]] || 'system call ' + s[row + 3]}: ${s[row + 4]}`;
+  return `${taskName(s[row + 2])} in ${trace.syscallNames[s[row + 3]] || 'system call ' + s[row + 3]}${s[row + 4] === null ? '' : ': ' + s[row + 4]}`;
 }
 function eventText(i) {
   const at = events.at[i], kind = trace.kinds[trace.events[at + 2]], [name, fields, hex, labels] = kind;

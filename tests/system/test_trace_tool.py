@@ -622,7 +622,7 @@ def the_timeline_zooms_moves_and_finds_in_chromium():
         events = [(n, f) for _, _, n, f in parse(at / "t.ctf")]
     wanted = sum(n == "ipc_call" and f["task"] == "18" for n, f in events)
     established = sum(n == "tcp_state" and f["state"] == "established" for n, f in events)
-    nested = sum(n == "syscall_entry" and f["task"] in ("14", "46") for n, f in events)
+    nested = sum(n == "syscall_entry" and f["task"] in ("14", "46") and f["number"] == "1" for n, f in events)
     check(probe["events"] == made["events"], f"{probe['events']} events of {made['events']}")
     check(probe["lanes"][:2] == ["cpu0", "cpu1"] and {"netsrv", "jarvis1"} <= set(probe["lanes"]), str(probe["lanes"]))
     check(probe["full"] == [0, probe["length"]], "it begins with all of it")

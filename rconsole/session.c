@@ -276,7 +276,14 @@ static bool is_stop(const struct session *s, const char *text, uint32_t length)
     return length == 0 && s->interactive; /* a script's blank lines mean nothing */
 }
 
-/* Ctrl-C, also as telnet's "interrupt process" (RFC 854), counts at once; a word when its line is whole. */
+static void stop_asked(struct console *console, struct session *s)
+{
+    s->goes_on = false; /* once; the next part of the answer may set it again */
+    link_stop(&console->link, s->place);
+}
+
+/* Ctrl-C, also as telnet's "interrupt process" (RFC 854), counts at once; a word when its line is whole. A person who ended
+ * the connection has gone; a script's end of input means nothing. */
 static void take_stop(struct console *console, struct session *s)
 {
     char piece[64];
@@ -286,11 +293,15 @@ static void take_stop(struct console *console, struct session *s)
     memcpy(piece, at, n);
     while (end < n && piece[end] != '\n' && piece[end] != 3 && piece[end] != (char)0xf4)
         end++;
+    if (s->fin && s->interactive) {
+        stop_asked(console, s);
+        return;
+    }
     if (end == n || (piece[end] == '\n' && !is_stop(s, piece, end)))
         return;
     net_client_consume(&console->net, s->slot, end + 1);
     s->heard_ns = clock_now();
-    link_stop(&console->link, s->place);
+    stop_asked(console, s);
 }
 
 static void take_end(struct console *console, struct session *s)

@@ -76,12 +76,12 @@
     T(TaskName, "the name of a task", "the kernel, when a task starts, and for all tasks when a reader asks", \
         D(task, "the task") D(reserved, "0") D(name_lo, "first 8 characters, the first one lowest") D(name_hi, "next 8 characters; zeros fill it up")) \
     T(ServiceRestart, "a service that ended runs again", "init, when the new one is started", \
-        D(task, "init") D(new_task, "the service's new task") D(restarts, "restarts of this service so far") D(code, "exit code of the old one")) \
-    T(NetPacketIn, "packets came from the network", "netsrv, for each packet, or packets of one flow in a row", \
+        D(task, "init") D(new_task, "the service's new task") D(restarts, "restarts of this service so far") D(code, "low 32 bits of the old one's exit code")) \
+    T(NetPacketIn, "packets came from the network", "netsrv: those of one flow within 4 ms, 256 at most, are one event, at the latest before the flow's next TcpState or TcpRetransmit", \
         D(task, "netsrv") D(bytes, "with the Ethernet headers, all packets together") \
         D(protocol, "EtherType << 16 | packets beyond the first << 8 | IP protocol") \
         D(ports, "local port << 16 | remote port; 0: none")) \
-    T(NetPacketOut, "packets went to the network", "netsrv, for each packet, or packets of one flow in a row", \
+    T(NetPacketOut, "packets went to the network", "netsrv: those of one flow within 4 ms, 256 at most, are one event, at the latest before the flow's next TcpState or TcpRetransmit", \
         D(task, "netsrv") D(bytes, "with the Ethernet headers, all packets together") \
         D(protocol, "EtherType << 16 | packets beyond the first << 8 | IP protocol") \
         D(ports, "local port << 16 | remote port; 0: none")) \
@@ -90,7 +90,7 @@
     T(TcpRetransmit, "TCP sent again what was not acknowledged", "netsrv, for each segment", \
         D(task, "netsrv") D(bytes, "payload of the segment") D(local_port, "ours") D(remote_port, "the peer's")) \
     T(JarvisPlan, "a request became a plan", "jarvis, before the plan's first step", \
-        D(task, "jarvis") D(plan, "number of the plan") D(steps, "steps that it has") D(session, "session that asked")) \
+        D(task, "jarvis") D(plan, "number of the plan since jarvis started") D(steps, "steps that it has") D(session, "session that asked")) \
     T(JarvisStep, "a step of a plan is done", "jarvis, for each step, those that undo one too", \
-        D(task, "jarvis") D(plan, "number of the plan") D(step, "which of its steps") D(status, "what came of it; 0: OK"))
+        D(task, "jarvis") D(plan, "number of the plan") D(step, "which of its steps, the first is 1") D(status, "what came of it; 0: OK"))
 /* clang-format on */

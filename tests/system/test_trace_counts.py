@@ -13,7 +13,7 @@ ALL, NONE = 0x3FF, 0
 LOADED = Boot(append=f"netbench tracegen token={TOKEN}")
 VARIED = Boot(append=f"netbench tracegen hostile=read_only_memory_is_written token={TOKEN}")  # a task faults
 ELSEWHERE = {  # what is not made here, and the test that sees it recorded
-    "iommu_fault": "test_iommu_faults", "frame_alloc": "test_trace_filter", "tcp_retransmit": "test_netsrv_tell"}
+    "iommu_fault": "test_iommu_faults", "tcp_retransmit": "test_netsrv_tell"}
 
 
 def counters(machine):

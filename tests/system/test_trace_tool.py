@@ -308,6 +308,8 @@ class SecondCount:
             self.begun.setdefault(prev, (t, "reply", self.open_calls[prev][2]))
         elif reason == "reply":
             self.begun.setdefault(prev, (t, "message", self.home.get(prev, "0")))
+        if reason in ("urgent", "slice"):
+            self.ready[prev] = t
         if self.inside.get(task, (0, ""))[1] == "4":  # channel_recv: it has no exit
             self.syscall_ends(t, task, False)
         if task in self.ready:
@@ -316,6 +318,7 @@ class SecondCount:
 
     def on_block(self, t, cpu, f):
         self.begun[f["task"]] = t, f["on"], f["object"]
+        self.ready.pop(f["task"], None)
         self.home[f["task"]] = f["object"]
 
     def on_wakeup(self, t, cpu, f):

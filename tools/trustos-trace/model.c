@@ -23,12 +23,19 @@ static void run_end(struct model *model, uint32_t cpu, uint32_t task, uint32_t r
 
 enum { SWITCH_REASON = 2 }; /* ContextSwitch's third field, which older kernels do not send */
 
-/* A call or an answer that switches straight to the other side has no Block: the reason tells that the task waits. */
-static void wait_by_reason(struct model *model, uint32_t id, uint32_t reason, uint64_t now)
+/* A call or an answer that switches straight to the other side has no Block: the reason tells that the task waits. So it
+ * tells of one that lost the CPU and could go on. */
+static void stop_by_reason(struct model *model, uint32_t id, uint32_t reason, uint64_t now)
 {
     struct model_task *task = task_of(model, id);
     bool calls = reason == TRACE_SWITCH_CALL;
-    if (task->is_waiting || !id || (!calls && reason != TRACE_SWITCH_REPLY))
+    if (task->is_waiting || !id)
+        return;
+    if (reason == TRACE_SWITCH_URGENT || reason == TRACE_SWITCH_SLICE) {
+        task->is_ready = true;
+        task->ready_ns = now;
+    }
+    if (!calls && reason != TRACE_SWITCH_REPLY)
         return;
     task->is_waiting = true;
     task->wait = (struct model_wait){.task = id,
@@ -64,7 +71,7 @@ static void on_switch(struct model *model, const struct ctf_event *event, const 
     uint32_t prev = known->ContextSwitch.prev_task, next = known->ContextSwitch.next_task;
     uint32_t reason = known_has(event, SWITCH_REASON) ? (uint32_t)known->ContextSwitch.reason : MODEL_UNKNOWN;
     run_end(model, event->cpu, prev, reason, event->time_ns);
-    wait_by_reason(model, prev, reason, event->time_ns);
+    stop_by_reason(model, prev, reason, event->time_ns);
     c->is_known = true;
     c->task = next;
     c->from_ns = event->time_ns;

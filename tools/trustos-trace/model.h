@@ -29,7 +29,7 @@ struct model_wait { /* from Block, or a switch by its own call or answer, to Wak
     uint64_t object; /* the channel; 0: the trace does not tell */
     uint64_t from_ns, to_ns;
 };
-struct model_ready { /* from Wakeup until it runs */
+struct model_ready { /* from Wakeup, or the loss of its CPU, until it runs */
     uint32_t task, cpu;
     uint64_t from_ns, to_ns;
 };

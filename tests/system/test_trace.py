@@ -1,5 +1,5 @@
 """The trace on TCP, from the real machine: port 2325's stream into the host's tool and babeltrace2, against the kernel's own
-count of events; port 2326's viewer protocol. test_trace_tool.py tests the tool alone."""
+count of events; port 2326's viewer protocol. test_trace_tool.py and its neighbours test the tool alone."""
 import re
 import shutil
 import socket

@@ -9,7 +9,7 @@
 #include "kernel/x86/log.h"
 
 #define NONE UINT32_MAX
-#define REGIONS_MAX 80
+#define REGIONS_MAX 112 /* boot_info's, cut where one node ends and another begins */
 /* Free blocks go up to 4 GiB, so that a large machine starts with a few and touches next to none of the array. */
 #define BLOCK_ORDER_MAX 20
 
@@ -20,7 +20,9 @@ struct region {
 static struct frame *frames;
 static uint64_t frames_first, frames_count; /* frame number of frames[0], and how many */
 static uint32_t free_lists[FRAME_NODES_MAX][BLOCK_ORDER_MAX + 1];
-static uint64_t free_frames, total_frames;
+static uint64_t total_frames[FRAME_NODES_MAX], free_frames[FRAME_NODES_MAX], remote_frames[FRAME_NODES_MAX];
+static uint8_t fallback[FRAME_NODES_MAX][FRAME_NODES_MAX];
+static uint32_t fallback_count;
 static struct region regions[REGIONS_MAX];
 static uint32_t region_count;
 
@@ -29,11 +31,21 @@ void frame_init(struct frame *array, uint64_t first, uint64_t count)
     frames = array;
     frames_first = first;
     frames_count = count < NONE ? count : NONE - 1;
-    free_frames = total_frames = 0;
     region_count = 0;
-    for (unsigned node = 0; node < FRAME_NODES_MAX; node++)
+    fallback_count = FRAME_NODES_MAX;
+    for (unsigned node = 0; node < FRAME_NODES_MAX; node++) {
+        total_frames[node] = free_frames[node] = remote_frames[node] = 0;
+        for (unsigned i = 0; i < FRAME_NODES_MAX; i++)
+            fallback[node][i] = (uint8_t)((node + i) % FRAME_NODES_MAX);
         for (unsigned order = 0; order <= BLOCK_ORDER_MAX; order++)
             free_lists[node][order] = NONE;
+    }
+}
+
+void frame_set_order(const uint8_t order[FRAME_NODES_MAX][FRAME_NODES_MAX], uint32_t node_count)
+{
+    fallback_count = node_count;
+    __builtin_memcpy(fallback, order, sizeof(fallback));
 }
 
 /* ---- Free lists ----------------------------------------------------------------------------------------------- */
@@ -133,8 +145,8 @@ void frame_add_region(uint64_t start_physical, uint64_t bytes, uint32_t node)
         block_insert(region->end, order, node);
         region->end += 1ul << order;
     }
-    free_frames += end - start;
-    total_frames += end - start;
+    free_frames[node] += end - start;
+    total_frames[node] += end - start;
 }
 
 /* ---- Taking and giving ------------------------------------------------------------------------------------------ */
@@ -145,7 +157,7 @@ static void mark_used(uint32_t index, unsigned order, uint32_t node)
         frames[index + i] = (struct frame){.node = (uint8_t)node, .state = FRAME_USED};
 }
 
-static uint64_t node_alloc(unsigned order, uint32_t node)
+static inline uint64_t node_alloc(unsigned order, uint32_t node)
 {
     unsigned have = order;
     while (have <= BLOCK_ORDER_MAX && free_lists[node][have] == NONE)
@@ -159,20 +171,32 @@ static uint64_t node_alloc(unsigned order, uint32_t node)
         list_push(index + (1u << have), have, node);
     }
     mark_used(index, order, node);
-    free_frames -= 1ul << order;
+    free_frames[node] -= 1ul << order;
     return (frames_first + index) << PAGE_SHIFT;
+}
+
+static __attribute__((noinline)) uint64_t alloc_remote(unsigned order, uint32_t asked)
+{
+    for (uint32_t i = 1; i < fallback_count; i++) {
+        uint32_t node = fallback[asked][i];
+        uint64_t physical = node_alloc(order, node), index = (physical >> PAGE_SHIFT) - frames_first;
+        if (!physical)
+            continue;
+        for (uint32_t k = 0; k < 1u << order; k++)
+            frames[index + k].remote = 1;
+        remote_frames[node] += 1ul << order;
+        return physical;
+    }
+    return 0;
 }
 
 uint64_t frame_alloc(unsigned order, uint32_t node)
 {
     if (order > FRAME_ORDER_MAX)
         return 0;
-    for (uint32_t i = 0; i < FRAME_NODES_MAX; i++) {
-        uint64_t physical = node_alloc(order, (node + i) % FRAME_NODES_MAX);
-        if (physical)
-            return physical;
-    }
-    return 0;
+    node %= FRAME_NODES_MAX;
+    uint64_t physical = node_alloc(order, node);
+    return physical ? physical : alloc_remote(order, node);
 }
 
 void frame_free(uint64_t physical, unsigned order)
@@ -184,8 +208,11 @@ void frame_free(uint64_t physical, unsigned order)
         KASSERT(frames[index + i].state == FRAME_USED && frames[index + i].pins == 0);
         frames[index + i].state = FRAME_HOLE; /* a second free is caught while the block stays whole */
     }
-    free_frames += count;
-    block_insert(index, order, frames[index].node);
+    uint32_t node = frames[index].node;
+    free_frames[node] += count;
+    if (frames[index].remote)
+        remote_frames[node] -= count;
+    block_insert(index, order, node);
 }
 
 struct frame *frame_of(uint64_t physical)
@@ -194,12 +221,24 @@ struct frame *frame_of(uint64_t physical)
     return index < frames_count ? &frames[index] : NULL;
 }
 
+struct frame_node frame_node(uint32_t node)
+{
+    node %= FRAME_NODES_MAX;
+    return (struct frame_node){total_frames[node], free_frames[node], remote_frames[node]};
+}
+
 uint64_t frame_free_count(void)
 {
-    return free_frames;
+    uint64_t count = 0;
+    for (uint32_t node = 0; node < fallback_count; node++)
+        count += free_frames[node];
+    return count;
 }
 
 uint64_t frame_total_count(void)
 {
-    return total_frames;
+    uint64_t count = 0;
+    for (uint32_t node = 0; node < fallback_count; node++)
+        count += total_frames[node];
+    return count;
 }

@@ -19,8 +19,9 @@ enum frame_state { FRAME_HOLE = 0, FRAME_FREE, FRAME_USED };
 /* One per frame of RAM (and holes between): 16 bytes. */
 struct frame {
     uint32_t next, previous; /* free list links (indices into the array) while free */
-    uint8_t order, node, state, flags;
-    uint32_t pins; /* dma pins that keep it from reuse */
+    uint8_t order, node, state;
+    uint8_t remote; /* 1: in use by who asked another node */
+    uint32_t pins;  /* dma pins that keep it from reuse */
 };
 _Static_assert(sizeof(struct frame) == 16, "struct frame is 16 bytes");
 
@@ -29,6 +30,9 @@ void frame_init(struct frame *array, uint64_t first, uint64_t count);
 /* Usable RAM, page-aligned, never added before; what lies outside the array is left out. */
 void frame_add_region(uint64_t start_physical, uint64_t bytes, uint32_t node);
 
+/* Where to look when a node has none: order[n] names node_count nodes, n first (numa.h). At first: n + 1, n + 2, … */
+void frame_set_order(const uint8_t order[FRAME_NODES_MAX][FRAME_NODES_MAX], uint32_t node_count);
+
 /* Physical address of 2^order frames from the node (or the next), contents undefined; 0 when there are none. */
 uint64_t frame_alloc(unsigned order, uint32_t node);
 void frame_free(uint64_t physical, unsigned order);
@@ -36,5 +40,10 @@ void frame_free(uint64_t physical, unsigned order);
 struct frame *frame_of(uint64_t physical);
 uint64_t frame_free_count(void); /* frames */
 uint64_t frame_total_count(void);
+struct frame_node {
+    uint64_t total, free;
+    uint64_t remote; /* in use by those who asked another node; total - free - remote are in use near by */
+};
+struct frame_node frame_node(uint32_t node);
 /* Zeroed page; 0 when there is none. Kernel only (physmap). */
 uint64_t frame_alloc_zeroed(unsigned order, uint32_t node);

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "kernel/memory/frame.h"
 #include "kernel/memory/memory.h"
+#include "kernel/memory/numa.h"
 #include "kernel/memory/slab.h"
 #include "kernel/trace/trace.h"
 #include "kernel/x86/boot_info.h"
@@ -109,15 +110,29 @@ static struct frame *frame_array_place(uint64_t *count)
     return phys_to_virt(place);
 }
 
+/* In pieces of one node each; a page that two share goes with the first. */
+static void region_to_frames(uint64_t start, uint64_t end)
+{
+    while (start < end) {
+        uint64_t piece = end;
+        uint32_t node = numa_node_of(&numa, start, &piece);
+        piece = (piece + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+        frame_add_region(start, piece - start, node);
+        start = piece;
+    }
+}
+
+_Static_assert(NUMA_NODES_MAX == FRAME_NODES_MAX, "numa.h, frame.h");
+
 static void regions_to_frames(void)
 {
     uint64_t tables = (uint64_t)kernel_end - KERNEL_BASE;
     for (uint32_t i = 0; i < boot_info.region_count; i++) {
         const struct boot_region *r = &boot_info.regions[i];
         if (r->type == REGION_RAM)
-            frame_add_region(r->start, r->bytes, r->node);
+            region_to_frames(r->start, r->start + r->bytes);
     }
-    frame_add_region(tables, (uint64_t)(boot_tables_end - kernel_end), 0); /* boot.asm's, no longer in use */
+    region_to_frames(tables, tables + (uint64_t)(boot_tables_end - kernel_end)); /* boot.asm's, no longer in use */
 }
 
 void memory_init(void)
@@ -129,6 +144,7 @@ void memory_init(void)
     uint64_t count = end - first;
     struct frame *array = frame_array_place(&count);
     frame_init(array, first, count);
+    frame_set_order(numa.order, numa.node_count);
     regions_to_frames();
     frames_ready = true;
 }

@@ -49,19 +49,39 @@ static struct table table_at(uint64_t physical)
 
 enum { MADT_CPU = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_APIC_ADDRESS = 5, MADT_X2APIC_CPU = 9 };
 
+static uint32_t cpus_left_out;
+
+static struct acpi_cpu *cpu_of(uint32_t apic_id)
+{
+    for (uint32_t i = 0; i < acpi_cpu_count; i++)
+        if (acpi_cpus[i].apic_id == apic_id)
+            return &acpi_cpus[i];
+    return NULL;
+}
+
+/* A CPU may be told of twice, as xAPIC and as x2APIC. */
 static void add_cpu(uint32_t apic_id, uint64_t flags)
 {
-    if (acpi_cpu_count < CPUS_MAX && flags & 3) /* enabled, or can be */
-        acpi_cpus[acpi_cpu_count++] = (struct acpi_cpu){apic_id, (uint32_t)flags & 1};
+    struct acpi_cpu *known = cpu_of(apic_id);
+    if (!(flags & 3)) /* neither enabled nor to be */
+        return;
+    if (known)
+        known->enabled |= (uint32_t)flags & 1;
+    else if (acpi_cpu_count < CPUS_MAX)
+        acpi_cpus[acpi_cpu_count++] = (struct acpi_cpu){.apic_id = apic_id, .enabled = (uint32_t)flags & 1};
+    else
+        cpus_left_out++;
 }
 
 static void madt_cpu(struct table entry)
 {
-    add_cpu((uint32_t)field(entry, 3, 1), field(entry, 4, 4));
+    if (field(entry, 3, 1) != 0xff) /* all CPUs */
+        add_cpu((uint32_t)field(entry, 3, 1), field(entry, 4, 4));
 }
 static void madt_x2apic_cpu(struct table entry)
 {
-    add_cpu((uint32_t)field(entry, 4, 4), field(entry, 8, 4));
+    if (field(entry, 4, 4) != UINT32_MAX)
+        add_cpu((uint32_t)field(entry, 4, 4), field(entry, 8, 4));
 }
 static void madt_ioapic(struct table entry)
 {
@@ -189,7 +209,8 @@ static void take_fadt(struct table fadt)
 static const struct {
     char signature[5];
     void (*take)(struct table table);
-} table_takers[] = {{"APIC", take_madt}, {"MCFG", take_mcfg}, {"FACP", take_fadt}, {"DMAR", acpi_take_dmar}};
+} table_takers[] = {{"APIC", take_madt},      {"MCFG", take_mcfg},      {"FACP", take_fadt},
+                    {"DMAR", acpi_take_dmar}, {"SRAT", acpi_take_srat}, {"SLIT", acpi_take_slit}};
 
 /* The signature first: tables that nobody reads are not summed. */
 static void take_table(uint64_t physical)
@@ -242,7 +263,7 @@ static void defaults(void)
 {
     memset(&acpi, 0, sizeof(acpi));
     memset(&platform, 0, sizeof(platform));
-    acpi_cpu_count = 0;
+    acpi_cpu_count = cpus_left_out = 0;
     acpi.local_apic_physical = 0xfee00000;
     for (unsigned irq = 0; irq < 16; irq++)
         platform.isa_gsi[irq] = (uint8_t)irq;
@@ -253,7 +274,26 @@ static void defaults_where_missing(void)
     if (!acpi.ioapic_count)
         acpi.ioapics[acpi.ioapic_count++] = (struct acpi_ioapic){.physical = 0xfec00000};
     if (!acpi_cpu_count)
-        acpi_cpus[acpi_cpu_count++] = (struct acpi_cpu){0, 1};
+        acpi_cpus[acpi_cpu_count++] = (struct acpi_cpu){.apic_id = boot_apic_id(), .enabled = 1};
+}
+
+/* The others move up by one. */
+static void boot_cpu_first(void)
+{
+    uint32_t id = boot_apic_id(), at = 0;
+    while (at < acpi_cpu_count && acpi_cpus[at].apic_id != id)
+        at++;
+    if (at == acpi_cpu_count) {
+        klog(KLOG_WARNING, "acpi: the MADT does not name this CPU, APIC id %u", id);
+        if (acpi_cpu_count < CPUS_MAX)
+            acpi_cpu_count++;
+        else
+            at--;
+    }
+    memmove(&acpi_cpus[1], &acpi_cpus[0], at * sizeof(acpi_cpus[0]));
+    acpi_cpus[0] = (struct acpi_cpu){.apic_id = id, .enabled = 1};
+    if (cpus_left_out)
+        klog(KLOG_WARNING, "acpi: %u CPUs more than there is room for", cpus_left_out);
 }
 
 void acpi_init(void)
@@ -270,5 +310,7 @@ void acpi_init(void)
     else if (!take_root(field(fields, 24, 8), "XSDT", 8) && !take_root(field(fields, 16, 4), "RSDT", 4))
         klog(KLOG_WARNING, "acpi: neither XSDT nor RSDT is sound, going on with a PC's defaults");
     defaults_where_missing();
+    boot_cpu_first();
+    acpi_srat_finish();
     acpi_dmar_finish();
 }

@@ -50,3 +50,5 @@ struct acpi_facts {
 extern struct acpi_facts acpi;
 /* By ports, at boot only; all ones where nothing answers (PCI 3.0 §3.2.2.3.2). Tests bring their own. */
 uint32_t pci_config_read8(uint32_t bus_id, uint32_t offset);
+/* Of the CPU that asks; at boot, before apic_init(). Tests bring their own. */
+uint32_t boot_apic_id(void);

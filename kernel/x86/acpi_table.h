@@ -18,4 +18,8 @@ static inline uint64_t field(struct table table, uint32_t offset, uint32_t bytes
 }
 
 void acpi_take_dmar(struct table dmar);
+/* SRAT and SLIT are only kept until both, and the MADT, have been read. */
+void acpi_take_srat(struct table srat);
+void acpi_take_slit(struct table slit);
+void acpi_srat_finish(void);
 void acpi_dmar_finish(void); /* once MADT and DMAR are both read, in whichever order they came */

@@ -13,7 +13,7 @@
 enum boot_region_type { REGION_RAM = 1, REGION_RESERVED, REGION_ACPI, REGION_KERNEL, REGION_MODULE };
 struct boot_region {
     uint64_t start, bytes;
-    uint32_t type, node;
+    uint32_t type;
 };
 struct boot_info {
     char boot_line[512];

@@ -23,6 +23,13 @@ uint32_t pci_config_read8(uint32_t bus_id, uint32_t offset)
     return in8((uint16_t)(0xcfc + (offset & 3)));
 }
 
+/* Intel SDM vol. 2, CPUID leaves 0Bh and 1. */
+uint32_t boot_apic_id(void)
+{
+    struct cpuid topology = cpuid_read(0, 0).eax >= 0xb ? cpuid_read(0xb, 0) : (struct cpuid){0};
+    return topology.ebx & 0xffff ? topology.edx : cpuid_read(1, 0).ebx >> 24;
+}
+
 static bool loader_parse(uint32_t magic, uint64_t info_physical)
 {
     if (magic == MULTIBOOT2_MAGIC)

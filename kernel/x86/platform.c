@@ -3,6 +3,7 @@
 #include "kernel/irq/iommu.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/memory.h"
+#include "kernel/memory/numa.h"
 #include "kernel/x86/acpi.h"
 #include "kernel/x86/boot_info.h"
 #include "kernel/x86/clock.h"
@@ -48,6 +49,27 @@ static void say_cpu(void)
          cpu_has_smap ? " smap" : "", cpu_has_umip ? " umip" : "");
 }
 
+static uint32_t cpus_of(uint32_t node)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < acpi_cpu_count; i++)
+        count += acpi_cpus[i].enabled && acpi_cpus[i].node == node;
+    return count;
+}
+
+static void say_nodes(void)
+{
+    if (numa.node_count == 1)
+        klog(KLOG_DEBUG, "1 node");
+    for (uint32_t node = 0; numa.node_count > 1 && node < numa.node_count; node++) {
+        char distances[NUMA_NODES_MAX * 4 + 1] = "";
+        for (uint32_t to = 0, at = 0; to < numa.node_count; to++)
+            at += (uint32_t)ksnprintf(distances + at, sizeof(distances) - at, " %u", numa.distance[node][to]);
+        klog(KLOG_INFO, "%u nodes: %u has %u CPUs, %lu MiB, distances%s", numa.node_count, node, cpus_of(node),
+             frame_node(node).total >> (20 - PAGE_SHIFT), distances);
+    }
+}
+
 void platform_init(uint32_t magic, uint64_t info_physical)
 {
     serial_init();
@@ -66,6 +88,7 @@ void platform_init(uint32_t magic, uint64_t info_physical)
     apic_init();
     memory_init();
     klog(KLOG_INFO, "memory: %lu KiB free, kernel %lu KiB", frame_free_count() * 4, memory_kernel_bytes() / 1024);
+    say_nodes();
     ioapic_init();
     random_init();
     clock_init();

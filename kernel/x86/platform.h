@@ -7,13 +7,14 @@
 /* kernel_main()'s first call: everything below, in the right order. Interrupts stay off. (platform.c) */
 void platform_init(uint32_t magic, uint64_t info_physical);
 
-/* ---- acpi.c: static tables only (RSDP, RSDT or XSDT, MADT, MCFG, FADT, DMAR; later SRAT, SLIT) ---- */
+/* ---- acpi.c: static tables only (RSDP, RSDT or XSDT, MADT, MCFG, FADT, DMAR, SRAT, SLIT) ---- */
 void acpi_init(void); /* reads boot_info.rsdp_physical, else searches EBDA and 0xe0000; a broken table is skipped with a
                          log line, the machine goes on with defaults */
 extern struct platform_info platform;
 struct acpi_cpu {
-    uint32_t apic_id, enabled;
+    uint32_t apic_id, enabled, node; /* not enabled: may be plugged in later */
 };
+/* The boot CPU first, none twice; what does not fit is left out. */
 extern struct acpi_cpu acpi_cpus[64];
 extern uint32_t acpi_cpu_count;
 

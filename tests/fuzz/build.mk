@@ -20,6 +20,10 @@ fuzz_jarvis_parser_SRCS := tests/fuzz/fuzz_jarvis_parser.c $(addprefix jarvis/,p
 FUZZERS += fuzz_dmar
 fuzz_dmar_SRCS := tests/fuzz/fuzz_dmar.c kernel/x86/acpi_dmar.c
 
+# kernel: what the firmware tells of nodes
+FUZZERS += fuzz_srat
+fuzz_srat_SRCS := tests/fuzz/fuzz_srat.c kernel/x86/acpi_srat.c kernel/memory/numa.c
+
 # kernel: what lies where a panic may have left its record
 FUZZERS += fuzz_crash_record
 fuzz_crash_record_SRCS := tests/fuzz/fuzz_crash_record.c kernel/x86/crash_record.c

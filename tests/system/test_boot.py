@@ -139,3 +139,49 @@ def check_panic(text):
     check(len(frames) >= 2, f"a backtrace of {len(frames)} frames")
     for row in frames[:2]:
         check(re.fullmatch(FRAME, row), f"not a frame with its symbol: {row!r}")
+
+
+def nodes_of(machine):
+    """[(CPUs, MiB, distances)] as the boot log has them; none when all is one node."""
+    lines = re.findall(r"kernel: (\d+) nodes: (\d+) has (\d+) CPUs, (\d+) MiB, distances ([\d ]+)", machine.serial())
+    check([(int(line[0]), int(line[1])) for line in lines] == [(len(lines), i) for i in range(len(lines))], f"{lines}")
+    return [(int(cpus), int(mib), [int(word) for word in distances.split()]) for _, _, cpus, mib, distances in lines]
+
+
+def numa(*words, mem=256, cpus=4):
+    """Words are a node each, as "cpus=0-1,mem=128": memory in MiB; "dist,…" as QEMU has it."""
+    extra = []
+    for i, word in enumerate(words):
+        node = re.sub(r",?mem=(\d+)", lambda m: f",memdev=m{i}", word)
+        for size in re.findall(r"mem=(\d+)", word):
+            extra += ["-object", f"memory-backend-ram,id=m{i},size={size}M"]
+        extra += ["-numa", node if word.startswith("dist") else f"node,nodeid={i},{node.strip(',')}"]
+    return Boot(mem=mem, cpus=cpus, extra=tuple(extra))
+
+
+@test()
+def nodes_are_found_with_their_cpus_memory_and_distances():
+    with Machine(numa("cpus=0-1,mem=64", "cpus=2-3,mem=192", "dist,src=0,dst=1,val=17")) as machine:
+        machine.wait_console()
+        found = nodes_of(machine)
+        check([(cpus, distances) for cpus, _, distances in found] == [(2, [10, 17]), (2, [17, 10])], f"{found}")
+        check(50 <= found[0][1] <= 64 and 180 <= found[1][1] <= 192, f"{found}")
+        expect(r"of 25\d MiB", machine.ask("memory"))
+
+
+@test()
+def a_node_may_have_no_memory_or_no_cpus():
+    with Machine(numa("cpus=0-1", "cpus=2-3,mem=128", "mem=128")) as machine:
+        machine.wait_console()
+        found = nodes_of(machine)
+        check([(cpus, mib > 100) for cpus, mib, _ in found] == [(2, False), (2, True), (0, True)], f"{found}")
+        expect(r"of 25\d MiB", machine.ask("memory"))
+
+
+@test()
+def more_nodes_than_there_is_room_for_are_one_and_it_is_said():
+    with Machine(numa(*(f"cpus={i},mem=32" for i in range(9)), mem=288, cpus=9)) as machine:
+        machine.wait_console()
+        check(nodes_of(machine) == [], "nodes")
+        expect("acpi: the SRAT names more nodes than there is room for: it is left aside, all is one node", machine.serial())
+        expect(r"of 28\d MiB", machine.ask("memory"))

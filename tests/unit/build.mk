@@ -4,7 +4,10 @@ test_buddy_SRCS     := tests/unit/test_buddy.c kernel/memory/buddy.c tests/unit/
 test_slab_SRCS      := tests/unit/test_slab.c kernel/memory/slab.c kernel/cap/account.c tests/unit/slab_host.c tests/unit/host_kernel.c
 test_boot_info_SRCS := tests/unit/test_boot_info.c tests/unit/host_log.c kernel/x86/format.c \
                        $(addprefix kernel/x86/,boot_info.c boot_multiboot2.c boot_pvh.c)
-test_acpi_SRCS      := tests/unit/test_acpi.c kernel/x86/acpi.c kernel/x86/acpi_dmar.c tests/unit/host_log.c
+UNIT_TESTS += test_acpi_srat
+ACPI_SRCS           := kernel/x86/acpi.c kernel/x86/acpi_dmar.c kernel/x86/acpi_srat.c kernel/memory/numa.c tests/unit/host_log.c
+test_acpi_SRCS      := tests/unit/test_acpi.c $(ACPI_SRCS)
+test_acpi_srat_SRCS := tests/unit/test_acpi_srat.c kernel/x86/acpi_srat.c kernel/memory/numa.c tests/unit/host_log.c
 test_crash_record_SRCS := tests/unit/test_crash_record.c tests/unit/host_log.c kernel/x86/format.c kernel/x86/crash_record.c kernel/x86/boot_info.c
 test_klog_SRCS      := tests/unit/test_klog.c kernel/x86/format.c kernel/x86/log.c
 

@@ -12,6 +12,12 @@
 
 struct boot_info boot_info;
 
+static uint32_t boot_id; /* the APIC id of the CPU that runs acpi_init() */
+uint32_t boot_apic_id(void)
+{
+    return boot_id;
+}
+
 /* Each table gets memory of its own from malloc, exactly as long as it claims: ASan sees a byte too far. */
 struct area {
     uint64_t physical, bytes;
@@ -40,6 +46,7 @@ static int setup(void **state)
     (void)state;
     area_count = 0;
     host_log_lines = 0;
+    boot_id = 0;
     memset(&boot_info, 0, sizeof(boot_info));
     return 0;
 }
@@ -272,6 +279,72 @@ static void a_broken_xsdt_falls_back_to_the_rsdt(void **state)
     assert_int_equal(platform.ecam_address, 0);
 }
 
+static void the_boot_cpu_comes_first(void **state)
+{
+    (void)state;
+    make_all();
+    boot_id = 0x123;
+    acpi_init();
+    assert_int_equal(acpi_cpu_count, 3);
+    assert_int_equal(acpi_cpus[0].apic_id, 0x123);
+    assert_int_equal(acpi_cpus[1].apic_id, 0);
+    assert_int_equal(acpi_cpus[2].apic_id, 7);
+}
+
+static void a_boot_cpu_that_the_madt_forgot_is_there_all_the_same(void **state)
+{
+    (void)state;
+    make_all();
+    boot_id = 5;
+    acpi_init();
+    assert_int_equal(acpi_cpu_count, 4);
+    assert_true(acpi_cpus[0].apic_id == 5 && acpi_cpus[0].enabled);
+    assert_non_null(strstr(host_log_last, "does not name this CPU, APIC id 5"));
+}
+
+static void madt_x2apic(uint8_t *entry, uint32_t id, uint32_t flags)
+{
+    entry[0] = 9;
+    entry[1] = 16;
+    put(entry, 4, id, 4);
+    put(entry, 8, flags, 4);
+}
+
+/* Sparse ids; told of twice; all-CPU ids; 70 CPUs where 64 fit. */
+static void cpus_are_taken_once_each_as_far_as_there_is_room(void **state)
+{
+    static uint8_t entries[80][16];
+    (void)state;
+    make_all();
+    for (uint32_t i = 0; i < 70; i++)
+        madt_x2apic(entries[i], i * 1000003, i == 1 ? 2 : 1);
+    for (uint32_t i = 70; i < 78; i++)
+        madt_x2apic(entries[i], (i - 70) * 1000003, 1); /* again */
+    madt_x2apic(entries[78], UINT32_MAX, 1);
+    memcpy(entries[79], (uint8_t[]){0, 8, 0, 0xff, 1, 0, 0, 0, 0, 8, 0, 1, 4, 0, 0, 0}, 16);
+    uint8_t *large = table_add(0x9000, "APIC", 44 + sizeof(entries));
+    memcpy(large + 44, entries, sizeof(entries));
+    seal(large, 44 + sizeof(entries), 9);
+    put(xsdt, 36, 0x9000, 8);
+    seal(xsdt, 76, 9);
+    acpi_init();
+    assert_int_equal(acpi_cpu_count, 64);
+    for (uint32_t i = 0; i < 64; i++)
+        assert_true(acpi_cpus[i].apic_id == i * 1000003 && acpi_cpus[i].enabled);
+    assert_non_null(strstr(host_log_last, "acpi: 6 CPUs more than there is room for"));
+}
+
+static void a_cpu_that_can_be_plugged_in_is_not_one_to_start(void **state)
+{
+    (void)state;
+    make_all();
+    madt[44 + 8 + 4] = 2;
+    seal(madt, (unsigned)madt[4], 9);
+    acpi_init();
+    assert_int_equal(acpi_cpu_count, 3);
+    assert_true(acpi_cpus[0].enabled && !acpi_cpus[1].enabled && acpi_cpus[2].enabled);
+}
+
 static void madt_entries_with_lying_lengths_end_the_walk(void **state)
 {
     const uint8_t lengths[] = {0, 1, 255, 7};
@@ -417,6 +490,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_rsdp_means_defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(an_rsdp_is_searched_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_broken_xsdt_falls_back_to_the_rsdt, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_boot_cpu_comes_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_boot_cpu_that_the_madt_forgot_is_there_all_the_same, setup, teardown),
+        cmocka_unit_test_setup_teardown(cpus_are_taken_once_each_as_far_as_there_is_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cpu_that_can_be_plugged_in_is_not_one_to_start, setup, teardown),
         cmocka_unit_test_setup_teardown(madt_entries_with_lying_lengths_end_the_walk, setup, teardown),
         cmocka_unit_test_setup_teardown(dmar_tells_units_devices_and_who_the_ioapic_is, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_unit_for_everything_only_named_devices_are_covered, setup, teardown),

@@ -117,6 +117,37 @@ static void another_node_helps_out(void **state)
     assert_int_equal(frame_alloc(FRAME_ORDER_MAX, 1), 1024 * PAGE_SIZE);
 }
 
+static void the_nearest_node_helps_out_first_and_it_is_counted(void **state)
+{
+    static const uint8_t order[FRAME_NODES_MAX][FRAME_NODES_MAX] = {{0, 2, 1}, {1, 0, 2}, {2, 0, 1}};
+    (void)state;
+    add(1024, 1024, 0);
+    add(2048, 1024, 1);
+    add(3072, 1024, 2);
+    frame_set_order(order, 3);
+    assert_int_equal(frame_alloc(FRAME_ORDER_MAX, 0), 1024 * PAGE_SIZE);
+    assert_int_equal(frame_node(0).remote, 0);
+    uint64_t p = frame_alloc(4, 0);
+    assert_int_equal(p / PAGE_SIZE / 1024, 3);
+    assert_true(frame_of(p)->remote && frame_of(p + 15 * PAGE_SIZE)->remote);
+    assert_int_equal(frame_node(2).remote, 16);
+    assert_int_equal(frame_node(2).free, 1024 - 16);
+    uint64_t near = frame_alloc(0, 2);
+    assert_int_equal(frame_node(2).remote, 16);
+    frame_free(near, 0);
+    frame_free(p, 3);
+    assert_int_equal(frame_node(2).remote, 8);
+    frame_free(p + 8 * PAGE_SIZE, 3);
+    assert_int_equal(frame_node(2).remote, 0);
+    assert_int_equal(frame_alloc(FRAME_ORDER_MAX, 0), 3072 * PAGE_SIZE);
+    assert_int_equal(frame_alloc(FRAME_ORDER_MAX, 0), 2048 * PAGE_SIZE);
+    assert_int_equal(frame_alloc(0, 0), 0);
+    frame_free(1024 * PAGE_SIZE, FRAME_ORDER_MAX);
+    assert_int_equal(frame_alloc(FRAME_ORDER_MAX, 2), 1024 * PAGE_SIZE);
+    assert_int_equal(frame_node(0).remote, 1024);
+    assert_int_equal(frame_free_count(), 0);
+}
+
 static void misuse_is_caught(void **state)
 {
     (void)state;
@@ -167,23 +198,28 @@ static void a_long_random_run_keeps_the_books(void **state)
     add(1, 158, 0);
     add(0x139, 7000, 0);
     add(0x139 + 7100, 3001, 1);
-    uint64_t total = frame_free_count(), used = 0;
+    uint64_t total = frame_free_count(), used = 0, remote = 0;
     for (int i = 0; i < 200000; i++) {
         if (count < 2000 && rand() % 2) {
             unsigned order = rand() % 8 ? (unsigned)rand() % 4 : (unsigned)rand() % 11;
             uint64_t p = alloc(order, (uint32_t)rand() % 3);
             if (p) {
+                remote += frame_of(p)->remote ? 1ul << order : 0;
                 runs[count++] = (struct run){p, order};
                 used += 1ul << order;
             }
         } else if (count) {
             unsigned victim = (unsigned)rand() % count;
+            const struct frame *frame = frame_of(runs[victim].physical);
+            remote -= frame->remote ? 1ul << runs[victim].order : 0;
             release(runs[victim].physical, runs[victim].order);
             used -= 1ul << runs[victim].order;
             runs[victim] = runs[--count];
         }
         assert_int_equal(frame_free_count(), total - used);
+        assert_int_equal(frame_node(0).remote + frame_node(1).remote, remote);
     }
+    assert_int_equal(frame_node(0).total + frame_node(1).total, total);
     while (count--)
         release(runs[count].physical, runs[count].order);
     for (unsigned blocks = 0; blocks < 5; blocks++)
@@ -198,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup(a_hole_never_joins, setup),
         cmocka_unit_test_setup(a_run_may_go_back_in_parts, setup),
         cmocka_unit_test_setup(another_node_helps_out, setup),
+        cmocka_unit_test_setup(the_nearest_node_helps_out_first_and_it_is_counted, setup),
         cmocka_unit_test_setup(misuse_is_caught, setup),
         cmocka_unit_test_setup(what_lies_outside_the_array_is_left_out, setup),
         cmocka_unit_test_setup(adding_a_region_does_not_touch_all_of_it, setup),

@@ -5,7 +5,7 @@
 #define CLASSES_USUAL (TRACE_CLASS_SCHED | TRACE_CLASS_IPC)
 #define CLASSES_SHORT (CLASSES_USUAL | TRACE_CLASS_SYSCALL) /* of the short path's events */
 
-uint32_t trace_mask = TRACE_CLASS_ALL & ~(TRACE_CLASS_SYSCALL | TRACE_CLASS_MEM);
+uint32_t trace_mask = TRACE_CLASS_DEFAULT;
 uint32_t trace_only_count, trace_only[TRACE_ONLY_MAX];
 uint8_t trace_short = TRACE_SHORT_USUAL;
 

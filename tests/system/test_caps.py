@@ -183,9 +183,9 @@ def a_revoked_capability_of_another_session_works_no_more(machine):
         expect(r"is revoked\. Ended: 1; nobody holds any", revoke(operator, figures[0]["id"]))
         expect("restarting; try again", other.ask("memory"))  # its use ended: ERR_BAD_HANDLE
         expect("free", wait_for(lambda: re.search("free", other.ask("memory")) and other.ask("memory"), 10, "new ones"))
-        check(figures[0]["id"] not in everything(operator, machine), "the id is there again")
         events = [row["event"] for row in json.loads(operator.ask("trace dump 256 --json"))["trace_dump"]]
         check("CapGrant" in events, f"no CapGrant among {set(events)}")
+        check(figures[0]["id"] not in everything(operator, machine), "the id is there again")
 
 
 @test(BOOT)

@@ -253,7 +253,7 @@ IMAGES := build/kernel.elf build/services.tar build/services-test.tar build/trus
 images: $(IMAGES)
 unit: $(UNIT_TESTS:%=build/unit/%)
 fuzz: $(FUZZERS:%=build/fuzz/%)
-model: build/setup-test ## search the Spin models exhaustively: revoke against transfer, the ring's sleep
+model: build/setup-test ## search the Spin models exhaustively: revoke against transfer, the ring's sleep, CPUs that sleep, wake and steal
 	@tests/model/run
 test: build/setup-test unit fuzz images tools ## everything: host tests, models, fuzzers (FUZZ_SECONDS=5 each), include rings, format, the image in QEMU
 	@UNIT_TESTS='$(UNIT_TESTS)' FUZZERS='$(FUZZERS)' FUZZ_SECONDS=$(FUZZ_SECONDS) \

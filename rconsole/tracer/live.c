@@ -200,12 +200,12 @@ static bool on_metadata(struct live *live, const struct live_facts *facts, const
 {
     bool known = get(payload, 8) == METADATA_STREAM, fresh = known && !live->metadata_sent;
     (void)now_ns;
-    if (!answer_begin(live, 12 + (fresh ? facts->metadata_bytes : 0)))
+    if (!answer_begin(live, 12))
         return false;
     put(live, fresh ? facts->metadata_bytes : 0, 8);
     put(live, fresh ? OK_1 : known ? METADATA_NONE_NEW : METADATA_ERROR, 4);
-    if (fresh)
-        put_bytes(live, facts->metadata, facts->metadata_bytes, facts->metadata_bytes);
+    live->tail = facts->metadata;
+    live->tail_length = fresh ? facts->metadata_bytes : 0;
     live->metadata_sent |= fresh;
     return true;
 }

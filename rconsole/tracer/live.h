@@ -32,6 +32,8 @@ struct live {                    /* zeroed at first */
     uint32_t have;   /* bytes of the request that are there */
     uint8_t *answer; /* the caller's to free */
     uint32_t length;
+    const uint8_t *tail; /* goes out behind it: of the metadata there is one copy, however many viewers ask at once */
+    uint32_t tail_length;
 };
 
 enum live_result { LIVE_MORE, LIVE_ANSWER, LIVE_ATTACHED /* an answer, and the view begins */, LIVE_END };

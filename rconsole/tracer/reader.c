@@ -149,6 +149,15 @@ static void live_input(struct tracer *t, struct client *client)
     client->out_left = client->live.length;
 }
 
+/* What goes out behind an answer. */
+static bool live_tail(struct client *client)
+{
+    client->out = client->live.tail;
+    client->out_left = client->live.tail_length;
+    client->live.tail_length = 0;
+    return client->out_left;
+}
+
 /* Answers go out as room comes; the next request is read when the last answer is gone. */
 static void live_turn(struct tracer *t, struct client *client)
 {
@@ -156,7 +165,8 @@ static void live_turn(struct tracer *t, struct client *client)
         free(client->live.answer);
         client->live.answer = NULL;
         client->live.length = 0;
-        live_input(t, client);
+        if (!live_tail(client))
+            live_input(t, client);
         if (!client->out_left && !client->ended)
             return;
     }

@@ -25,6 +25,8 @@ static void check(const struct live *live)
         abort();
     for (uint32_t i = 0; i < live->length; i++)
         sum += live->answer[i]; /* all of it is there */
+    if (live->tail_length && (live->tail != metadata || live->tail_length != sizeof metadata))
+        abort();
     for (uint32_t cpu = 0; live->streams && cpu < MODEL_CPUS; cpu++) {
         const struct live_stream *stream = &live->streams[cpu];
         struct model_reader reader = {0};
@@ -52,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check(&live);
         free(live.answer);
         live.answer = NULL;
-        live.length = 0;
+        live.length = live.tail_length = 0;
     }
     live_free(&live);
     return 0;

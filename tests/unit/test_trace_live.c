@@ -113,10 +113,14 @@ static void metadata_comes_once_and_only_for_its_stream(void **state)
     assert_int_equal(GET_METADATA(1), LIVE_ANSWER);
     assert_int_equal(get(0, 8), sizeof METADATA);
     assert_int_equal(get(8, 4), 1);
-    assert_memory_equal(live.answer + 12, METADATA, sizeof METADATA);
+    assert_int_equal(live.length, 12);
+    assert_int_equal(live.tail_length, sizeof METADATA);
+    assert_memory_equal(live.tail, METADATA, sizeof METADATA);
+    live.tail_length = 0; /* sent */
     assert_int_equal(GET_METADATA(1), LIVE_ANSWER);
     assert_int_equal(get(0, 8), 0);
     assert_int_equal(get(8, 4), 2);
+    assert_int_equal(live.tail_length, 0);
     assert_int_equal(GET_METADATA(2), LIVE_ANSWER);
     assert_int_equal(get(8, 4), 3);
 }

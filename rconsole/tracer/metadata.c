@@ -1,10 +1,10 @@
 #include "rconsole/tracer/tracer.h"
 #include <lib/trace_metadata.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PACKETS_MAX (TRACE_METADATA_TEXT_MAX / (TRACE_METADATA_PACKET - TRACE_METADATA_HEADER) + 1)
 
-static char text[TRACE_METADATA_TEXT_MAX];
 static uint8_t packets[PACKETS_MAX * TRACE_METADATA_PACKET];
 
 status_t metadata_init(struct metadata *metadata)
@@ -19,9 +19,13 @@ status_t metadata_init(struct metadata *metadata)
         return got < 0 ? (status_t)got : ERR_NOT_FOUND;
     memcpy(facts.uuid, state.uuid, sizeof facts.uuid);
     facts.release = info.version;
-    size_t length = trace_metadata_text(text, sizeof text, &facts);
+    char *text = malloc(TRACE_METADATA_TEXT_MAX); /* given back: viewers' answers take its place */
+    if (!text)
+        return ERR_NO_MEMORY;
+    size_t length = trace_metadata_text(text, TRACE_METADATA_TEXT_MAX, &facts);
     size_t bytes = trace_metadata_packetize(packets, sizeof packets, text, length, facts.uuid);
-    if (length >= sizeof text || bytes > sizeof packets)
+    free(text);
+    if (length >= TRACE_METADATA_TEXT_MAX || bytes > sizeof packets)
         return ERR_TOO_LONG;
     *metadata = (struct metadata){.packets = packets, .bytes = (uint32_t)bytes, .cpu_count = info.cpu_count};
     return OK;

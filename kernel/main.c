@@ -7,6 +7,7 @@
 #include "kernel/x86/log.h"
 #include "kernel/x86/panic.h"
 #include "kernel/x86/platform.h"
+#include "kernel/x86/smp.h"
 
 extern uint64_t boot_to_user_ns; /* info.c */
 
@@ -29,9 +30,11 @@ _Noreturn void kernel_main(uint32_t magic, uint64_t info_physical)
 {
     platform_init(magic, info_physical);
     sched_init_cpu(&cpus[0]);
-    trace_init_cpu(&cpus[0], trace_packets());
-    klog(KLOG_INFO, "version %s, %lu MiB free, %u CPU", TRUSTOS_VERSION, frame_free_count() * PAGE_SIZE >> 20,
-         cpu_count);
+    uint32_t packets = trace_packets();
+    trace_init_cpu(&cpus[0], packets);
+    smp_start(packets);
+    klog(KLOG_INFO, "version %s, %lu MiB free, %u CPU%s", TRUSTOS_VERSION, frame_free_count() * PAGE_SIZE >> 20,
+         cpu_count, cpu_count == 1 ? "" : "s");
     sched_panic_when_idle = panic_test_wanted();
     init_task_create();
     boot_to_user_ns = clock_ns();

@@ -7,6 +7,7 @@
 /* clang-format off */
 #define BOOT_OPTIONS(X)                                                                             \
     X("log", 1, "kernel", "what goes to the serial port: error, warning, info (default) or debug")  \
+    X("cpus", 1, "kernel", "how many processors are started at most (default: all)")                \
     X("panic", 1, "kernel", "after a panic: reboot (after 5 s, default), halt or off")              \
     X("panictest", 0, "kernel", "panic on purpose once init runs; =once: unless a crash record is there; =twice: once, and in the panic again") \
     X("token", 1, "rconsole", "the operator's token (without it one is made and printed)")          \

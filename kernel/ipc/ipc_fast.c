@@ -87,6 +87,7 @@ INLINE void switch_direct(struct cpu *cpu, struct task *next, uint64_t tsc)
         (void)sched_deadline_take(next);
     }
     cpu->slice_end_ns = UINT64_MAX;
+    next->cpu = cpu->id;
     sched_switch_bare(cpu, next, next->root, tsc);
 }
 

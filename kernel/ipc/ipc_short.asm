@@ -153,6 +153,8 @@ global ipc_short_call, ipc_short_reply_recv, burst_roll
     inc dword [r13 + TASK_SWITCHES]
     inc qword [gs:CPU_MESSAGES]
     mov [gs:CPU_CURRENT], r13
+    mov eax, [gs:CPU_ID]
+    mov [r13 + TASK_CPU], eax
     mov rax, [r13 + TASK_ROOT]
     mov [gs:CPU_USER_ROOT], rax
     mov cr3, rax

@@ -2,6 +2,7 @@
 #include "kernel/memory/memory_object.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/slab.h"
+#include "kernel/sched/kernel_lock.h"
 #include "kernel/sched/task.h"
 #include "kernel/trace/trace.h"
 
@@ -268,11 +269,16 @@ static status_t address_choose(struct task *task, uint64_t *address, uint64_t by
 
 #define MAP_STEP_PAGES 256
 
-/* This CPU's translations; those of others that run the task are issue 5's. */
+/* The CPU that runs the task forgets its translations; no other has any (sched.c, leave_address_space). */
 static void mapping_tlb_flush(const struct mapping *mapping, uint32_t first, uint32_t pages)
 {
-    if (cpu_this()->user_root != mapping->task->root)
+    struct cpu *cpu = &cpus[mapping->task->cpu];
+    if (cpu->user_root != mapping->task->root || !pages)
         return;
+    if (cpu != cpu_this()) {
+        cpu_ask(cpu, CPU_ASK_FLUSH);
+        return;
+    }
     for (uint32_t i = 0; i < pages; i++)
         paging_flush_page(mapping->address + (first + i) * PAGE_SIZE);
 }

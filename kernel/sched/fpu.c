@@ -5,10 +5,17 @@
 #define FPU_STATE_BYTES 512
 #define CR0_TS (1ul << 3)
 
+static void fpu_save(const struct task *task)
+{
+    __asm__ volatile("fxsave64 (%0)" ::"r"(task->fpu) : "memory");
+}
+
 void fpu_set_trap(struct cpu *cpu, bool on)
 {
     if (on) {
         uint64_t cr0;
+        if (cpu_count > 1 && cpu->fpu_owner && !cpu->fpu_trapping)
+            fpu_save(cpu->fpu_owner);
         __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
         __asm__ volatile("mov %0, %%cr0" ::"r"(cr0 | CR0_TS));
     } else {
@@ -21,12 +28,6 @@ void fpu_set_trap(struct cpu *cpu, bool on)
 void fpu_switch_slow(const struct task *next)
 {
     fpu_switch(cpu_this(), next);
-}
-
-void fpu_init_cpu(struct cpu *cpu)
-{
-    cpu->fpu_owner = NULL;
-    fpu_set_trap(cpu, true);
 }
 
 /* FXSAVE's area of a task that starts: x87 control word 0x37f, MXCSR 0x1f80 (all exceptions masked), the rest 0. */
@@ -51,11 +52,19 @@ status_t fpu_trap(struct task *task)
             return status;
     }
     fpu_set_trap(cpu, false);
-    if (cpu->fpu_owner)
-        __asm__ volatile("fxsave64 (%0)" ::"r"(cpu->fpu_owner->fpu) : "memory");
+    if (cpu_count == 1 && cpu->fpu_owner)
+        fpu_save(cpu->fpu_owner);
     __asm__ volatile("fxrstor64 (%0)" ::"r"(task->fpu) : "memory");
     cpu->fpu_owner = task;
+    task->fpu_cpu = cpu->id;
     return OK;
+}
+
+void fpu_forget(struct cpu *cpu)
+{
+    cpu->fpu_owner = NULL;
+    if (!cpu->fpu_trapping)
+        fpu_set_trap(cpu, true);
 }
 
 void fpu_task_ended(struct task *task)

@@ -18,17 +18,19 @@ void sched_init_cpu(struct cpu *cpu)
     runq_init(&cpu->runq);
     list_init(&cpu->timers);
     cpu->slice_end_ns = UINT64_MAX;
+    cpu->user_root = paging_kernel_root;
+    cpu->fpu_trapping = true; /* cpu_init */
     idle->state = TASK_READY;
+    idle->cpu = cpu->id;
     __builtin_memcpy(idle->name, "idle", 5);
     cpu->current = idle;
     cpu->trace = &trace_rings[cpu->id];
     cpu->switched_in_tsc = rdtsc();
-    fpu_init_cpu(cpu);
 }
 
-static bool task_is_idle(const struct task *task)
+static bool cpu_is_idle(const struct cpu *cpu)
 {
-    return task == &idle_tasks[cpu_this()->id];
+    return cpu->current == &idle_tasks[cpu->id];
 }
 
 uint64_t sched_idle_tsc(uint32_t cpu)
@@ -42,6 +44,8 @@ uint64_t sched_idle_tsc(uint32_t cpu)
 /* The local timer is only set anew when it would fire too late: an early one finds nothing due and sets the next. */
 static void timer_update(struct cpu *cpu)
 {
+    if (cpu != cpu_this())
+        return; /* it is kicked, and does so itself */
     uint64_t first = timerq_first_ns(&cpu->timers);
     if (cpu->slice_end_ns < first)
         first = cpu->slice_end_ns;
@@ -82,18 +86,40 @@ void sched_timer_interrupt(void)
 
 /* ---- ready and waiting ---- */
 
+/* An idle CPU, from the task's last one on; else that one. */
+static struct cpu *cpu_choose(const struct task *task)
+{
+    if (cpu_count == 1)
+        return &cpus[0];
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        struct cpu *cpu = &cpus[(task->cpu + i) % cpu_count];
+        if (cpu_is_idle(cpu) && !cpu->runq.ready)
+            return cpu;
+    }
+    return &cpus[task->cpu];
+}
+
 void sched_ready(struct task *task)
 {
-    struct cpu *cpu = cpu_this();
+    struct cpu *cpu = cpu_choose(task);
     uint32_t current = cpu->current->priority;
+    task->cpu = cpu->id;
     runq_push_back(&cpu->runq, &task->run_link, task->priority);
-    if (task_is_idle(cpu->current) || task->priority > current) {
+    if (cpu_is_idle(cpu) || task->priority > current) {
         if (!cpu->resched)
             cpu->resched = RESCHED_MORE_URGENT;
+        cpu_kick(cpu);
     } else if (task->priority == current && cpu->slice_end_ns == UINT64_MAX) {
         cpu->slice_end_ns = clock_ns() + SLICE_NS;
         timer_update(cpu);
+        cpu_kick(cpu);
     }
+}
+
+void sched_kicked(struct cpu *cpu)
+{
+    kernel_lock_let_pass(cpu);
+    timer_update(cpu);
 }
 
 void sched_remove(struct task *task)
@@ -128,12 +154,13 @@ void task_block(struct task *task, enum task_state state, const struct channel *
 /* ---- who runs ---- */
 
 /* Why the current task makes way for `next`. */
-static enum trace_switch_reason switch_reason(const struct task *from, const struct task *next)
+static enum trace_switch_reason switch_reason(const struct cpu *cpu, const struct task *next)
 {
     static const uint8_t reasons[] = {
         [TASK_NEW] = TRACE_SWITCH_END,       [TASK_RECEIVING] = TRACE_SWITCH_WAIT, [TASK_CALLING] = TRACE_SWITCH_WAIT,
         [TASK_REPLYING] = TRACE_SWITCH_WAIT, [TASK_FAULTED] = TRACE_SWITCH_END,    [TASK_DEAD] = TRACE_SWITCH_END};
-    if (task_is_idle(from))
+    const struct task *from = cpu->current;
+    if (cpu_is_idle(cpu))
         return TRACE_SWITCH_IDLE;
     if (from->state != TASK_READY)
         return reasons[from->state];
@@ -145,7 +172,7 @@ void sched_switch_to(struct cpu *cpu, struct task *next)
     if (cpu->current == next)
         return;
     TRACE2_WITH(task_id(next), SCHED, ContextSwitch, TRACE_WORD(task_id(cpu->current), task_id(next)),
-                switch_reason(cpu->current, next));
+                switch_reason(cpu, next));
     next->cpu = cpu->id;
     sched_switch_bare(cpu, next, next->root == cpu->user_root ? 0 : next->root, rdtsc());
 }
@@ -177,6 +204,15 @@ static bool sched_chore(struct cpu *cpu)
     return true;
 }
 
+/* With several CPUs only who runs a task has its address space: nobody else need be asked when that changes. */
+static void leave_address_space(struct cpu *cpu)
+{
+    if (cpu_count == 1 || cpu->user_root == paging_kernel_root)
+        return;
+    cpu->user_root = paging_kernel_root;
+    paging_load(paging_kernel_root);
+}
+
 void sched_leave(const struct task *task)
 {
     struct cpu *cpu = cpu_this();
@@ -184,13 +220,45 @@ void sched_leave(const struct task *task)
         sched_switch_to(cpu, &idle_tasks[cpu->id]);
 }
 
+/* Other CPUs may come in. One of them may take and run the task that ran here last. */
+static void let_others_in(struct cpu *cpu)
+{
+    if (cpu_count > 1)
+        sched_switch_to(cpu, &idle_tasks[cpu->id]);
+    leave_address_space(cpu);
+    preempt_window();
+}
+
 bool sched_panic_when_idle; /* boot option panictest: services have started by then */
+
+void sched_evict(struct task *task)
+{
+    struct cpu *cpu = &cpus[task->cpu];
+    if (cpu == cpu_this() || cpu->current != task)
+        return;
+    TRACE2(SCHED, ContextSwitch, TRACE_WORD(task_id(task), 0), TRACE_SWITCH_END);
+    cpu_ask(cpu, CPU_ASK_LEAVE);
+    task->cpu_time_tsc += rdtsc() - cpu->switched_in_tsc;
+    cpu->switched_in_tsc = rdtsc();
+    cpu->current = &idle_tasks[cpu->id];
+}
+
+/* Something to do from another CPU's queue: the most urgent first. */
+static struct link *steal(void)
+{
+    struct cpu *victim = NULL;
+    for (uint32_t i = 0; i < cpu_count; i++)
+        if (cpus[i].runq.ready && (!victim || runq_top(&cpus[i].runq) > runq_top(&victim->runq)))
+            victim = &cpus[i];
+    return victim ? runq_pop(&victim->runq) : NULL;
+}
 
 static void sched_idle(struct cpu *cpu)
 {
     if (sched_panic_when_idle)
         panic(NULL, "panictest on the boot line");
     sched_switch_to(cpu, &idle_tasks[cpu->id]);
+    leave_address_space(cpu);
     cpu->resched = 0;
     cpu_idle_wait();
 }
@@ -209,11 +277,18 @@ _Noreturn void sched_loop(void)
 {
     struct cpu *cpu = cpu_this();
     for (;;) {
+        if (cpu->left)
+            fpu_forget(cpu);
+        cpu->left = false;
+        if (cpu->current->state == TASK_DEAD) /* another CPU may take it apart as soon as it gets the lock */
+            sched_leave(cpu->current);
         if (sched_chore(cpu)) {
-            preempt_window();
+            let_others_in(cpu);
             continue;
         }
         struct link *entry = runq_pop(&cpu->runq);
+        if (!entry && cpu_count > 1)
+            entry = steal();
         if (!entry) {
             sched_idle(cpu);
             continue;

@@ -2,6 +2,7 @@
  * Rules: kernel lock held. A task is in the run queue, or current, or waits; never two of these. */
 #pragma once
 #include "kernel/sched/fpu.h"
+#include "kernel/sched/kernel_lock.h"
 #include "kernel/sched/runq.h"
 #include "kernel/sched/task.h"
 #include "kernel/x86/platform.h"
@@ -20,6 +21,8 @@ void cpu_idle_wait(void);                  /* entry.asm */
 extern bool sched_panic_when_idle;         /* boot option panictest */
 void sched_leave(const struct task *task); /* its struct goes in a moment: not current from now on */
 uint64_t sched_idle_tsc(uint32_t cpu);
+void sched_kicked(struct cpu *cpu);  /* an interrupt from another CPU: cpu->resched or its slice may be new */
+void sched_evict(struct task *task); /* off the CPU that it runs on, if that is another than this */
 _Noreturn void sched_loop(void);
 _Noreturn void sched_preempt(void);
 /* entry.asm: back to a task that waited in a system call, with these results. */

@@ -253,6 +253,7 @@ void task_end(struct task *task, int64_t code, bool killed)
     if (task == init_task)
         panic(NULL, "init ended (code %ld, last ip 0x%lx, fault %u at 0x%lx)", code, task->fault.ip, task->fault.vector,
               task->fault.address);
+    sched_evict(task);
     wait_unhook(task);
     sched_remove(task);
     list_remove(&task->report_link); /* a fault that nobody read yet gives way to the end */

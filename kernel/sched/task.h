@@ -63,6 +63,7 @@ struct task {
     uint32_t mapping_count;
     struct memory *making; /* memory_create has begun it; referenced */
     void *fpu;             /* 512 bytes, FXSAVE; NULL: never used the FPU */
+    uint32_t fpu_cpu;      /* whose registers had it last */
 
     /* the end */
     struct object *object;   /* the TASK object; we hold a reference while alive */

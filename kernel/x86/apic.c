@@ -11,6 +11,7 @@ enum apic_register { /* offset / 16, which is also the x2APIC MSR less 0x800 */
                      APIC_EOI = 0x0b,
                      APIC_SPURIOUS = 0x0f,
                      APIC_COMMAND = 0x30,
+                     APIC_COMMAND_HIGH = 0x31,
                      APIC_LVT_TIMER = 0x32,
                      APIC_LVT_LINT0 = 0x35,
                      APIC_LVT_ERROR = 0x37,
@@ -26,6 +27,10 @@ enum apic_register { /* offset / 16, which is also the x2APIC MSR less 0x800 */
 #define LVT_TSC_DEADLINE (2u << 17)
 #define DIVIDE_BY_16 3
 #define COMMAND_NMI_OTHERS 0xc4400u /* all but self, assert, NMI */
+#define COMMAND_ASSERT (1u << 14)
+#define COMMAND_PENDING (1u << 12) /* xAPIC only */
+#define COMMAND_INIT (5u << 8)
+#define COMMAND_START (6u << 8)
 
 static volatile uint32_t *registers; /* NULL: x2APIC */
 static uint64_t ticks_per_ns_32;     /* APIC timer ticks per nanosecond << 32; 0: TSC deadline mode */
@@ -58,31 +63,51 @@ static void pic_off(void)
         out8(words[i].port, words[i].value);
 }
 
+static void timer_mode(uint32_t masked)
+{
+    apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_16);
+    apic_write(APIC_LVT_TIMER, (deadline_mode ? LVT_TSC_DEADLINE : masked) | VECTOR_TIMER);
+}
+
 /* Starts the timer masked: apic_timer_calibrate() looks how far it came. */
 static void timer_start(void)
 {
     deadline_mode = cpu_has_tsc_deadline;
-    apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_16);
-    apic_write(APIC_LVT_TIMER, (deadline_mode ? LVT_TSC_DEADLINE : LVT_MASKED) | VECTOR_TIMER);
+    timer_mode(LVT_MASKED);
     if (deadline_mode)
         return;
     calibration_tsc = tsc_read();
     apic_write(APIC_TIMER_INITIAL, UINT32_MAX);
 }
 
-void apic_init(void)
+static void apic_on(void)
 {
-    uint64_t base = msr_read(MSR_APIC_BASE);
-    pic_off();
-    if (!(base & APIC_BASE_X2APIC) && !registers)
-        registers = mmio_map(acpi.local_apic_physical, PAGE_SIZE);
-    msr_write(MSR_APIC_BASE, base | APIC_BASE_ENABLED);
+    msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | APIC_BASE_ENABLED | (registers ? 0 : APIC_BASE_X2APIC));
     apic_write(APIC_TASK_PRIORITY, 0);
     apic_write(APIC_LVT_LINT0, LVT_MASKED);
     apic_write(APIC_LVT_ERROR, LVT_MASKED);
     apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
-    cpu_this()->apic_id = registers ? apic_read(APIC_ID) >> 24 : apic_read(APIC_ID);
+}
+
+uint32_t apic_id_read(void)
+{
+    return registers ? apic_read(APIC_ID) >> 24 : apic_read(APIC_ID);
+}
+
+void apic_init(void)
+{
+    pic_off();
+    if (!(msr_read(MSR_APIC_BASE) & APIC_BASE_X2APIC))
+        registers = mmio_map(acpi.local_apic_physical, PAGE_SIZE);
+    apic_on();
+    cpu_this()->apic_id = apic_id_read();
     timer_start();
+}
+
+void apic_init_other(void)
+{
+    apic_on();
+    timer_mode(0);
 }
 
 /* Ticks since timer_start() over nanoseconds since then. */
@@ -123,6 +148,34 @@ void apic_timer_arm(uint64_t deadline_ns)
         msr_write(MSR_TSC_DEADLINE, off ? 0 : clock_ns_to_tsc(deadline_ns));
     else
         apic_write(APIC_TIMER_INITIAL, off ? 0 : ticks_until(deadline_ns));
+}
+
+/* SDM vol. 3 §10.6.1, §10.12.9: the target's half first, for the write of the low one sends. */
+static void apic_command(uint32_t apic_id, uint32_t command)
+{
+    if (!registers) {
+        msr_write(MSR_X2APIC + APIC_COMMAND, (uint64_t)apic_id << 32 | command);
+        return;
+    }
+    while (apic_read(APIC_COMMAND) & COMMAND_PENDING)
+        __asm__ volatile("pause");
+    apic_write(APIC_COMMAND_HIGH, apic_id << 24);
+    apic_write(APIC_COMMAND, command);
+}
+
+void apic_interrupt(uint32_t apic_id, uint32_t vector)
+{
+    apic_command(apic_id, COMMAND_ASSERT | vector);
+}
+
+/* SDM vol. 3 §8.4.4.1: INIT, 10 ms, then twice the page at which it begins. */
+void apic_reset_cpu(uint32_t apic_id)
+{
+    apic_command(apic_id, COMMAND_ASSERT | COMMAND_INIT);
+}
+void apic_start_cpu(uint32_t apic_id, uint32_t page)
+{
+    apic_command(apic_id, COMMAND_ASSERT | COMMAND_START | page);
 }
 
 void apic_stop_others(void)

@@ -22,7 +22,7 @@ _Static_assert(offsetof(struct cpu, scratch) == 24, "entry.asm: gs:24");
 _Static_assert(offsetof(struct cpu, user_root) == 32, "entry.asm: gs:32");
 _Static_assert(sizeof(struct tss) == 104, "SDM vol. 3 figure 8-11");
 
-/* The boot CPU's stacks lie in the image; later CPUs will get theirs from frames. paging_init() unmaps the guards. */
+/* The boot CPU's stacks lie in the image, the others' in frames of their own (smp.c). The guards are not mapped. */
 struct cpu_stacks boot_stacks;
 _Static_assert(offsetof(struct cpu_stacks, kernel) + KERNEL_STACK_SIZE == 4096 + 16384, "boot.asm: BOOT_STACK_TOP");
 
@@ -90,7 +90,7 @@ struct table_pointer {
 #define GDT_USER_CODE 0x0020fa0000000000ul
 #define GDT_TSS 0x0000890000000000ul
 
-static void tss_fill(struct cpu *cpu, struct cpu_stacks *stacks)
+void cpu_stacks_set(struct cpu *cpu, struct cpu_stacks *stacks)
 {
     cpu->stack_top = (uint64_t)(stacks->kernel + KERNEL_STACK_SIZE);
     cpu->tss.rsp[0] = cpu->stack_top;
@@ -222,7 +222,7 @@ static void cpu_init_boot(struct cpu *cpu)
     if (cpu_has_smap)
         smap_patch_apply();
     idt_fill();
-    tss_fill(cpu, &boot_stacks);
+    cpu_stacks_set(cpu, &boot_stacks);
 }
 
 void cpu_init(struct cpu *cpu)

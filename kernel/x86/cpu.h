@@ -40,6 +40,10 @@ struct cpu {
     struct tss tss;
     uint64_t timer_armed_ns; /* what the local timer is set to; UINT64_MAX: off */
     uint64_t switches, interrupts, messages, page_faults;
+
+    uint32_t asked; /* CPU_ASK_: by another CPU, which waits until it is 0 */
+    bool waiting;   /* for the kernel lock: it looks at resched before it leaves the kernel, and answers meanwhile */
+    bool left;      /* its task ended while it waited for the lock */
 };
 
 extern struct cpu cpus[CPU_MAX];
@@ -85,6 +89,8 @@ static inline uint64_t virt_to_phys(const void *virtual_address)
 /* Sets up this CPU's GDT, TSS, IDT, GS base, SYSCALL MSRs, CR0/CR4 (WP, SMEP, SMAP, UMIP, TSD, OSFXSR), EFER.NXE.
  * The entry points are entry.asm's: syscall_entry, and isr_table[256] (addresses). */
 void cpu_init(struct cpu *cpu);
+struct cpu_stacks;
+void cpu_stacks_set(struct cpu *cpu, struct cpu_stacks *stacks); /* before cpu_init(), for all but the first */
 extern bool cpu_has_smap, cpu_has_smep, cpu_has_umip, cpu_has_1g_pages, cpu_has_x2apic, cpu_has_tsc_deadline,
     cpu_has_rdrand, cpu_has_nx;
 extern char cpu_model[48];

@@ -1,13 +1,15 @@
 ; Every way into the kernel and back: system calls, interrupts and exceptions, the first dispatch.
 ;
-; Interrupts are off in the kernel. The kernel stack (gs:16) is empty at every entry from user mode, and nothing on it
-; survives a switch: what a waiting task needs lies in its struct task.
+; Interrupts are off in the kernel, and the kernel lock is held from an entry's first lines to an exit's last. The kernel stack
+; (gs:16) is empty at every entry from user mode, and nothing on it survives a switch: what a waiting task needs lies in its
+; struct task.
 bits 64
 default rel
 
 %define OFFSET(name, offset, type, member) name equ offset
 %include "kernel/x86/offsets.inc"
 %include "kernel/trace/burst.inc"
+%include "kernel/x86/lock.inc"
 
 USER_CODE equ 0x23
 USER_DATA equ 0x1b
@@ -19,8 +21,8 @@ ERR_NOT_SUPPORTED equ -15
 extern ipc_short_call, ipc_short_reply_recv
 extern syscall_table, trace_mask, trace_short, trace_only_count, trace_syscall_entry, trace_syscall_exit
 extern clock_tsc_start, clock_mult, burst_roll
-extern trap_user, trap_kernel, sched_loop, sched_preempt
-global syscall_entry, syscall_general, task_resume, task_resume_short, sched_dispatch, isr_table, cpu_idle_wait, cpu_idle_resume, preempt_window
+extern trap_user, trap_kernel, sched_loop, sched_preempt, kernel_lock_wait
+global lock_slow, syscall_entry, syscall_general, task_resume, task_resume_short, sched_dispatch, isr_table, cpu_idle_wait, preempt_window
 
 section .smap_patch progbits alloc noexec nowrite align=8
 section .text
@@ -44,6 +46,7 @@ syscall_entry:
     mov [rsp + CTX_RSP], rbx
     mov rbx, rsp                        ; rbx: struct task, kept by the C functions
     mov rsp, [gs:CPU_STACK]
+    LOCK_ENTER lock_slow_syscall
     inc qword [rbx + TASK_SYSCALLS]
     cmp rax, 2                          ; null, call, reply_recv
     ja syscall_general
@@ -67,6 +70,7 @@ syscall_general:
     mov rsp, [rbx + CTX_RSP]
     mov rbx, [rbx + CTX_RBX]
 sysret_clean:
+    LOCK_LEAVE
     xor edi, edi                        ; nothing of the kernel's leaves in a register
     xor esi, esi
     xor r8d, r8d
@@ -189,6 +193,7 @@ task_resume_full:
     mov r10, [rdi + CTX_R10]
     mov r11, [rdi + CTX_R11]
     mov rdi, [rdi + CTX_RDI]
+    LOCK_LEAVE
     swapgs
     iretq
 
@@ -282,14 +287,24 @@ isr_common:
     test byte [rsp + FRAME_CS], 3
     jz .from_kernel
     swapgs
+    LOCK_ENTER lock_slow
     mov rdi, rsp
     call trap_user                      ; returns when the same task goes on at once
+    LOCK_LEAVE
     POP_REGISTERS
     swapgs
     iretq
 .from_kernel:
     mov rdi, rsp
-    call trap_kernel                    ; idle, a preemption window, or a fault in a user copy
+    cmp qword [rsp + FRAME_VECTOR], 32
+    jb .fault_in_kernel
+    LOCK_ENTER lock_slow
+    call trap_kernel                    ; idle, or a preemption window
+    LOCK_LEAVE
+    POP_REGISTERS
+    iretq
+.fault_in_kernel:                       ; in a user copy: it has the lock
+    call trap_kernel
     POP_REGISTERS
     iretq
 .paranoid:
@@ -306,17 +321,50 @@ isr_common:
 ; void cpu_idle_wait(void): interrupts on and sleep, as one (sti holds them off for one instruction).
 ; An interrupt here is handled and does not come back: trap_kernel goes to sched_dispatch.
 cpu_idle_wait:
+    LOCK_LEAVE
     sti
     hlt
-cpu_idle_resume:
     cli
+    LOCK_ENTER lock_slow
     ret
 
 ; void preempt_window(void): takes pending interrupts inside a long kernel operation
 preempt_window:
+    LOCK_LEAVE
     sti
     nop
     cli
+    LOCK_ENTER lock_slow
+    ret
+
+; A system call whose task was ended meanwhile has nobody to go back to.
+lock_slow_syscall:
+    call lock_slow
+    cmp byte [gs:CPU_LEFT], 0
+    jne sched_dispatch
+    ret
+
+; Another CPU has the kernel. Keeps every register.
+lock_slow:
+    push rax
+    push rcx
+    push rdx
+    push rsi
+    push rdi
+    push r8
+    push r9
+    push r10
+    push r11
+    call kernel_lock_wait
+    pop r11
+    pop r10
+    pop r9
+    pop r8
+    pop rdi
+    pop rsi
+    pop rdx
+    pop rcx
+    pop rax
     ret
 
 section .rodata

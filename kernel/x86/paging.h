@@ -34,6 +34,10 @@ void paging_flush_all(void);
 void paging_load(uint64_t root); /* CR3 */
 extern uint64_t paging_kernel_root;
 
+struct cpu_stacks;
+/* A CPU's stacks in frames of their own, with the guard pages not there. No memory is a panic. */
+struct cpu_stacks *paging_stacks_create(void);
+
 /* Boot: builds the kernel's final tables (image W^X per section, physmap of all RAM and firmware tables, NX). */
 void paging_init(void);
 /* Device registers for the kernel itself (APIC, IOAPIC, HPET, ECAM): uncached. */

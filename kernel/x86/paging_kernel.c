@@ -42,15 +42,15 @@ static uint64_t *directory_for(uint64_t address)
 
 /* ---- The image ------------------------------------------------------------------------------------------------ */
 
-static bool is_guard(const void *address)
+static bool is_guard(const struct cpu_stacks *stacks, const void *address)
 {
-    return address == boot_stacks.kernel_guard || address == boot_stacks.double_fault_guard ||
-           address == boot_stacks.nmi_guard || address == boot_stacks.machine_check_guard;
+    return address == stacks->kernel_guard || address == stacks->double_fault_guard || address == stacks->nmi_guard ||
+           address == stacks->machine_check_guard;
 }
 
 static uint64_t image_flags(const char *address)
 {
-    if (is_guard(address))
+    if (is_guard(&boot_stacks, address))
         return 0;
     if (address >= kernel_start && address < text_end)
         return PTE_PRESENT | PTE_GLOBAL;
@@ -149,6 +149,18 @@ volatile void *mmio_map(uint64_t physical, uint64_t bytes)
         *entry = page | PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | PTE_GLOBAL | paging_nx;
     }
     return (volatile void *)(address + (physical - first));
+}
+
+struct cpu_stacks *paging_stacks_create(void)
+{
+    struct cpu_stacks *stacks = (struct cpu_stacks *)mmio_next;
+    for (const uint8_t *page = (uint8_t *)stacks; page < (uint8_t *)(stacks + 1); page += PAGE_SIZE) {
+        if (!is_guard(stacks, page))
+            *paging_walk(paging_kernel_root, (uint64_t)page, &kernel_pages, TABLE_FLAGS) =
+                kernel_take(NULL) | PTE_PRESENT | PTE_WRITE | PTE_GLOBAL | paging_nx;
+    }
+    mmio_next += sizeof *stacks;
+    return stacks;
 }
 
 /* Whether the kernel may read 8 bytes at an address: for the panic's backtrace, which trusts no pointer. */

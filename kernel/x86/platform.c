@@ -13,6 +13,7 @@
 #include "kernel/x86/paging.h"
 #include "kernel/x86/panic.h"
 #include "kernel/x86/platform.h"
+#include "kernel/x86/smp.h"
 
 static const struct {
     const char *name;
@@ -86,6 +87,7 @@ void platform_init(uint32_t magic, uint64_t info_physical)
     clock_start(); /* the rest is done while it measures */
     paging_init();
     apic_init();
+    smp_prepare();
     memory_init();
     klog(KLOG_INFO, "memory: %lu KiB free, kernel %lu KiB", frame_free_count() * 4, memory_kernel_bytes() / 1024);
     say_nodes();

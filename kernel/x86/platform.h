@@ -19,7 +19,12 @@ extern struct acpi_cpu acpi_cpus[64];
 extern uint32_t acpi_cpu_count;
 
 /* ---- apic.c, ioapic.c ---- */
-void apic_init(void); /* this CPU's local APIC on (x2APIC if the firmware left it on), 8259s masked off */
+void apic_init(void);       /* this CPU's local APIC on (x2APIC if the firmware left it on), 8259s masked off */
+void apic_init_other(void); /* another CPU's, once the first one's runs and is calibrated */
+uint32_t apic_id_read(void);
+void apic_interrupt(uint32_t apic_id, uint32_t vector);
+void apic_reset_cpu(uint32_t apic_id);
+void apic_start_cpu(uint32_t apic_id, uint32_t page);
 void apic_eoi(void);
 bool apic_is_x2apic(void); /* ids of more than eight bits */
 /* One-shot, VECTOR_TIMER; UINT64_MAX turns it off; past ones fire at once. A deadline farther away than the timer counts

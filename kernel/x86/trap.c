@@ -30,6 +30,8 @@ static void interrupt_handle(const struct trap_frame *frame)
     TRACE1(IRQ, IrqEntry, TRACE_WORD(vector, task_id(cpu->current)));
     if (vector == VECTOR_TIMER)
         sched_timer_interrupt();
+    else if (vector == VECTOR_IPI)
+        sched_kicked(cpu);
     else
         irq_interrupt(vector);
     if (vector != VECTOR_SPURIOUS)
@@ -83,12 +85,15 @@ static void fault_handle(struct task *task, const struct trap_frame *frame)
 /* From user mode. Returns when the same task goes on at once with the registers that it had. */
 void trap_user(const struct trap_frame *frame)
 {
-    struct task *task = task_this();
+    struct cpu *cpu = cpu_this();
+    struct task *task = cpu->current;
+    if (frame->vector >= VECTOR_EXCEPTIONS)
+        interrupt_handle(frame);
+    if (cpu->left) /* the task was ended while this CPU waited for the lock */
+        sched_dispatch();
     if (frame->vector < VECTOR_EXCEPTIONS)
         fault_handle(task, frame);
-    else
-        interrupt_handle(frame);
-    if (!cpu_this()->resched)
+    if (!cpu->resched)
         return;
     context_save(task, frame);
     sched_preempt();

@@ -186,13 +186,26 @@ void random_fill(void *buffer, size_t bytes)
 {
     memset(buffer, 0x5a, bytes);
 }
-void fpu_init_cpu(struct cpu *cpu)
+void cpu_ask(struct cpu *cpu, uint32_t what)
 {
-    cpu->fpu_trapping = 1;
+    (void)cpu, (void)what;
+    abort(); /* there is one CPU */
+}
+void cpu_kick(struct cpu *cpu)
+{
+    (void)cpu;
+}
+void kernel_lock_let_pass(struct cpu *cpu)
+{
+    (void)cpu;
 }
 void fpu_set_trap(struct cpu *cpu, bool on)
 {
     cpu->fpu_trapping = on;
+}
+void fpu_forget(struct cpu *cpu)
+{
+    cpu->fpu_trapping = true;
 }
 void fpu_task_ended(struct task *task)
 {

@@ -79,7 +79,7 @@ int main(void)
     r->trace = cap_named("trace");
     r->root = cap_named("root");
     status_t status = slots_init(r);
-    if (status != OK || !leak_count(r->trace, &before)) {
+    if (status != OK || !leak_count_settled(r->trace, &before)) {
         log_error("SYSFUZZ FAIL: cannot begin: %s", status_text(status));
         return 1;
     }

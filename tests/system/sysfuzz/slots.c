@@ -189,7 +189,8 @@ static bool end_the_living(const struct runner *r)
 }
 
 /* No quota for it now: what an earlier one left is held by others, or is being taken apart at its priority, which is below
- * ours. So nothing is started for a while, and we sleep; after a longer while those others end. Where nobody lives and nothing can be started for long, the kernel keeps what dead workers had. */
+ * ours. So nothing is started for a while, and we sleep; after a longer while those others end. Where nobody lives and nothing
+ * can be started for long, the kernel keeps what dead workers had. */
 static void start_refused(struct runner *r, status_t status)
 {
     uint64_t now = clock_now();

@@ -97,5 +97,7 @@ struct leak_count {
     uint32_t tasks;
 };
 bool leak_count(handle_t trace, struct leak_count *count);
+/* Once it stays the same for half a second. */
+bool leak_count_settled(handle_t trace, struct leak_count *count);
 /* Compares until all is equal, for 20 s at most; logs what is not. True: nothing leaked. */
 bool leak_check(handle_t trace, const struct leak_count *before);

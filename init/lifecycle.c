@@ -147,7 +147,7 @@ void service_start(struct init *init, struct service *s)
     status_t status = service_spawn(init, s);
     if (status == ERR_NOT_FOUND) {
         give_up(init, s, "its program is not in the archive");
-    } else if (status == ERR_QUOTA) {
+    } else if (status == ERR_QUOTA || status == ERR_NO_MEMORY) {
         too_little_memory(init, s);
     } else if (status != OK) {
         log_error("%s: cannot be started: %s", s->entry->name, status_text(status));

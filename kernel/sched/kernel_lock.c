@@ -90,9 +90,8 @@ void cpu_ask(struct cpu *cpu, uint32_t what)
     }
 }
 
-void cpu_kick(struct cpu *cpu)
+void cpu_kick_other(const struct cpu *cpu)
 {
-    if (cpu == cpu_this() || __atomic_load_n(&cpu->waiting, __ATOMIC_RELAXED))
-        return;
-    apic_interrupt(cpu->apic_id, VECTOR_IPI);
+    if (!__atomic_load_n(&cpu->waiting, __ATOMIC_RELAXED))
+        apic_interrupt(cpu->apic_id, VECTOR_IPI);
 }

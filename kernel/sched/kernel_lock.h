@@ -28,4 +28,9 @@ void kernel_lock_let_pass(struct cpu *cpu); /* gives it to a CPU that starves, i
 /* Returns when `cpu`, another than this, has done it. */
 void cpu_ask(struct cpu *cpu, uint32_t what);
 /* Makes `cpu` look at cpu->resched soon; nothing when it will anyway. */
-void cpu_kick(struct cpu *cpu);
+void cpu_kick_other(const struct cpu *cpu);
+static inline void cpu_kick(const struct cpu *cpu)
+{
+    if (cpu != cpu_this())
+        cpu_kick_other(cpu);
+}

@@ -263,13 +263,27 @@ static void sched_idle(struct cpu *cpu)
     cpu_idle_wait();
 }
 
-static void slice_start(struct cpu *cpu, const struct task *task)
+static void slice_start(struct cpu *cpu, struct task *task)
 {
     cpu->slice_end_ns = UINT64_MAX;
     if (!(cpu->runq.ready & 1u << task->priority))
         return;
-    cpu->slice_end_ns = clock_ns() + SLICE_NS;
+    cpu->slice_end_ns = clock_ns() + (task->slice_left_ns ? task->slice_left_ns : SLICE_NS);
+    task->slice_left_ns = 0;
     timer_update(cpu);
+}
+
+/* The task could go on but makes way: behind its equals when its slice is over, else in front of them, with what is left of
+ * the slice. A whole one each time would keep an equal waiting for ever beside a task that is often interrupted. */
+static void make_way(struct cpu *cpu, struct task *task)
+{
+    uint64_t now = cpu->slice_end_ns == UINT64_MAX ? 0 : clock_ns();
+    if (cpu->resched == RESCHED_SLICE_OVER || cpu->slice_end_ns <= now) {
+        runq_push_back(&cpu->runq, &task->run_link, task->priority);
+        return;
+    }
+    task->slice_left_ns = now ? cpu->slice_end_ns - now : 0;
+    runq_push_front(&cpu->runq, &task->run_link, task->priority);
 }
 
 /* Entered with an empty stack (sched_dispatch). The loop ends in user mode. */
@@ -307,7 +321,7 @@ _Noreturn void sched_loop(void)
             TRACE1(SYSCALL, SyscallExit, TRACE_WORD(task_id(task), task->context.rax));
         if (!cpu->resched)
             task_resume(task);
-        runq_push_front(&cpu->runq, &task->run_link, task->priority);
+        make_way(cpu, task);
     }
 }
 
@@ -315,11 +329,7 @@ _Noreturn void sched_loop(void)
 _Noreturn void sched_preempt(void)
 {
     struct cpu *cpu = cpu_this();
-    struct task *task = cpu->current;
-    if (cpu->resched == RESCHED_SLICE_OVER)
-        runq_push_back(&cpu->runq, &task->run_link, task->priority);
-    else
-        runq_push_front(&cpu->runq, &task->run_link, task->priority);
+    make_way(cpu, cpu->current);
     sched_dispatch();
 }
 

@@ -53,6 +53,7 @@ struct task {
     struct link run_link;     /* in the run queue */
     struct timer_entry timer; /* in the timer queue while it waits with a deadline; else that is DEADLINE_NEVER, save
                                  between wake-up and finish */
+    uint64_t slice_left_ns;   /* of one that made way for a more urgent task in the middle of its slice; else 0 */
     uint64_t cpu_time_tsc, switched_in_tsc, started_ns;
     uint32_t cpu, switches;
     uint64_t syscalls;

@@ -191,7 +191,7 @@ void cpu_ask(struct cpu *cpu, uint32_t what)
     (void)cpu, (void)what;
     abort(); /* there is one CPU */
 }
-void cpu_kick(struct cpu *cpu)
+void cpu_kick_other(const struct cpu *cpu)
 {
     (void)cpu;
 }
@@ -359,6 +359,13 @@ void machine_pass(uint64_t ns)
 {
     machine_now_ns += ns;
     sched_timer_interrupt();
+}
+
+void machine_return(void)
+{
+    faults_are_ours();
+    if (cpus[0].resched && !setjmp(leave))
+        sched_preempt();
 }
 
 /* ---- making tasks ---- */

@@ -41,6 +41,7 @@ int64_t machine_answer(struct task *task);
 void machine_run(struct task *task); /* makes a ready task the current one */
 void machine_idle(void);             /* lets everything that is left to do happen */
 void machine_pass(uint64_t ns);      /* time goes on; the timer interrupt comes */
+void machine_return(void);           /* the current task returns from that: to itself, or to who is more urgent */
 bool machine_alive(const struct task *task);
 /* A task of the root task's making that has started; its handle there is machine_handle(task). */
 struct task *machine_task(const char *name, uint32_t priority, uint32_t quota_pages, handle_t supervisor);

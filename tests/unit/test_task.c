@@ -167,6 +167,28 @@ static void exit_code_and_a_current_task_that_ends(void **state)
     assert_int_equal(machine_answer(machine_root), ERR_TIMED_OUT);
 }
 
+/* A driver wakes up each 4 ms, less than a slice, while two tasks compute. */
+static void an_equal_has_its_turn_beside_one_that_is_often_interrupted(void **state)
+{
+    const uint64_t ms = 1000000;
+    struct msg msgs[1];
+    struct task *driver = machine_task("driver", 20, 64, HANDLE_NONE);
+    struct task *both[] = {machine_task("one", 10, 64, HANDLE_NONE), machine_task("other", 10, 64, HANDLE_NONE)};
+    handle_t own = machine_channel(driver, 1, 1);
+    unsigned turns[2] = {0}, rounds = 100;
+    (void)state;
+    assert_int_equal(SYS(machine_root, channel_recv, channel, P(msgs), 1, DEADLINE_NEVER), BLOCKED);
+    for (unsigned i = 0; i < rounds; i++) {
+        assert_ptr_equal(cpus[0].current, driver);
+        assert_int_equal(SYS(driver, channel_recv, own, P(msgs), 1, machine_now_ns + 4 * ms), BLOCKED);
+        turns[cpus[0].current == both[1]]++;
+        assert_true(cpus[0].current == both[0] || cpus[0].current == both[1]);
+        machine_pass(4 * ms);
+        machine_return();
+    }
+    assert_in_range(turns[0], rounds / 3, rounds * 2 / 3);
+}
+
 /* The supervisor's capability is revoked, or its channel closes, at each stage. */
 static void supervisors_go_at_each_stage(void **state)
 {
@@ -375,6 +397,7 @@ int main(void)
         TEST(a_fault_and_an_end_are_reported_with_the_badge),
         TEST(an_end_overtakes_a_fault_that_nobody_read),
         TEST(exit_code_and_a_current_task_that_ends),
+        TEST(an_equal_has_its_turn_beside_one_that_is_often_interrupted),
         TEST(supervisors_go_at_each_stage),
         TEST(reports_that_lost_their_supervisor_hide_no_other),
         TEST(tasks_die_in_every_state),

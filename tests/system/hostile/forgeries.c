@@ -99,17 +99,24 @@ static int64_t marks_in_packet(size_t bytes, uint32_t own, unsigned *found)
     return HELD;
 }
 
+static int64_t marks_of_cpu(handle_t trace, uint32_t cpu, uint32_t own, unsigned *found)
+{
+    struct syscall_result read = trace_read_packet(trace, cpu, 0, scratch.bytes, TRACE_PACKET_SIZE);
+    for (uint64_t sequence = read.value == ERR_NOT_FOUND ? read.second : 0;; sequence++) {
+        read = trace_read_packet(trace, cpu, sequence, scratch.bytes, TRACE_PACKET_SIZE);
+        if (read.value > 0)
+            TRY(marks_in_packet((size_t)read.value, own, found));
+        if (read.value != TRACE_PACKET_SIZE)
+            return HELD; /* the one that is being written */
+    }
+}
+
 static int64_t events_name_their_emitter(handle_t trace, uint32_t own)
 {
     unsigned found = 0;
-    struct syscall_result read = trace_read_packet(trace, 0, 0, scratch.bytes, TRACE_PACKET_SIZE);
-    for (uint64_t sequence = read.value == ERR_NOT_FOUND ? read.second : 0;; sequence++) {
-        read = trace_read_packet(trace, 0, sequence, scratch.bytes, TRACE_PACKET_SIZE);
-        if (read.value > 0)
-            TRY(marks_in_packet((size_t)read.value, own, &found));
-        if (read.value != TRACE_PACKET_SIZE)
-            break; /* the one that is being written */
-    }
+    for (uint32_t cpu = 0; trace_read_packet(trace, cpu, 0, scratch.bytes, TRACE_PACKET_SIZE).value != ERR_INVALID;
+         cpu++)
+        TRY(marks_of_cpu(trace, cpu, own, &found));
     EXPECT(found > 0);
     return HELD;
 }

@@ -37,9 +37,11 @@ static status_t set_tasks(handle_t trace, const struct trace_filter *filter)
 
 status_t trace_filter_set(handle_t trace, const struct trace_filter *filter)
 {
-    struct trace_filter before;
+    struct trace_filter before = {0};
     status_t status = trace_filter_read(trace, &before);
-    if (status == OK && !same_tasks(&before, filter))
+    if (status != OK)
+        return status; /* nothing to put back */
+    if (!same_tasks(&before, filter))
         status = set_tasks(trace, filter);
     if (status != OK) {
         trace_filter_restore(trace, &before);
@@ -51,7 +53,7 @@ status_t trace_filter_set(handle_t trace, const struct trace_filter *filter)
 
 void trace_filter_restore(handle_t trace, const struct trace_filter *before)
 {
-    struct trace_filter now;
+    struct trace_filter now = {0};
     bool other = trace_filter_read(trace, &now) != OK || !same_tasks(&now, before);
     if (other)
         (void)world_trace_control(trace, 0, TRACE_CONTROL_ONLY);

@@ -3,7 +3,7 @@
  *
  * Whoever comes first when it is free gets it. A queue (ticket, MCS) would be fair at every turn, but hands the lock to a CPU
  * that, as a thread of a hypervisor, may not be running: then each turn costs a time slice of the host's. Here fairness has a
- * bound instead: a CPU that has waited for 20 ms says so and interrupts the others, who let it pass.
+ * bound instead: a CPU that has waited for 5 ms says so and interrupts the others, who let it pass.
  *
  * Rules
  *  - Interrupts are off while a CPU holds it or waits for it.
@@ -16,7 +16,7 @@ struct kernel_lock {
     uint8_t held;     /* bit 0 */
     uint8_t starving; /* who has waited for too long: its id + 1; 0: nobody */
 };
-#define LOCK_STARVING_PER_SECOND 50 /* after 20 ms */
+#define LOCK_STARVING_PER_SECOND 200 /* after 5 ms */
 extern struct kernel_lock kernel_lock;
 
 /* struct cpu.asked: what another CPU wants at once */

@@ -19,7 +19,7 @@ extern uint64_t boot_to_user_ns; /* info.c */
  * two for each CPU: 512 packets with 256 MiB, and the fewest where memory is scarce. */
 static uint32_t trace_packets(void)
 {
-    uint64_t share = frame_free_count() / TRACE_SHARE / cpu_count;
+    uint64_t share = frame_free_count() / TRACE_SHARE / smp_expected();
     uint32_t packets = TRACE_PACKETS_MAX;
     while (packets > share && packets > TRACE_PACKETS_MIN)
         packets /= 2;

@@ -56,6 +56,11 @@ uint64_t memory_kernel_page(void)
     return page;
 }
 
+uint64_t memory_low_page(void)
+{
+    return region_cut_off(PAGE_SIZE, 1ul << 20);
+}
+
 uint64_t memory_cut_off(uint32_t i)
 {
     return cut_off[i];

@@ -24,6 +24,17 @@ extern clock_tsc_start, clock_mult, burst_roll
 extern trap_user, trap_kernel, sched_loop, sched_preempt, kernel_lock_wait
 global lock_slow, syscall_entry, syscall_general, task_resume, task_resume_short, sched_dispatch, isr_table, cpu_idle_wait, preempt_window
 
+; Event %1 of task rbx: its number or answer in r12. Uses rax, rcx, rdx, r14, r15.
+%macro SYSCALL_EVENT 1
+    READ_TSC
+    BURST
+    HEADER 0, %1, 0
+    mov r14d, [rbx + TASK_ID]
+    mov [rdx + 8], r14d
+    mov [rdx + 12], r12d
+    BURST_END 16, 1
+%endmacro
+
 section .smap_patch progbits alloc noexec nowrite align=8
 section .text
 
@@ -87,13 +98,7 @@ syscall_general.traced:                 ; r12 to r15 lie in the context: free un
     jne syscall_general.chosen
     mov r12, rax
     mov r13, rdx
-    READ_TSC
-    BURST
-    HEADER 0, EVENT_ENTRY, 0
-    mov r14d, [rbx + TASK_ID]
-    mov [rdx + 8], r14d
-    mov [rdx + 12], r12d
-    BURST_END 16, 1
+    SYSCALL_EVENT EVENT_ENTRY
     mov rax, r12
     mov rdx, r13
     mov rcx, r10
@@ -104,13 +109,7 @@ syscall_general.traced:                 ; r12 to r15 lie in the context: free un
     jz syscall_general.traced_end       ; it was trace_control
     cmp dword [trace_only_count], 0
     jne syscall_general.chosen_end
-    READ_TSC
-    BURST
-    HEADER 0, EVENT_EXIT, 0
-    mov r14d, [rbx + TASK_ID]
-    mov [rdx + 8], r14d
-    mov [rdx + 12], r12d
-    BURST_END 16, 1
+    SYSCALL_EVENT EVENT_EXIT
 syscall_general.traced_end:
     mov rax, r12
     mov rdx, r13

@@ -10,7 +10,6 @@
 #include "kernel/x86/paging.h"
 #include "kernel/x86/stacks.h"
 
-#define LOW_END 0x9f000ul      /* firmware's own data may lie above */
 #define RESET_NS 10000000ul    /* SDM vol. 3 §8.4.4.1 */
 #define AGAIN_NS 200000ul      /* the second start, for those that missed the first */
 #define ANSWER_NS 1000000000ul /* none takes this long unless it is broken */
@@ -42,23 +41,10 @@ static struct place {
 static uint64_t stack_tops[CPU_MAX];
 static struct cpu_stacks *stacks[CPU_MAX];
 static uint64_t low_page, root, reset_tsc;
-static uint32_t wanted; /* CPUs apart from this one */
+static uint32_t called[CPU_MAX]; /* APIC ids, in the MADT's order */
+static uint32_t wanted;          /* so many of them */
 
 /* ---- before there are frames ---- */
-
-/* The last page of RAM below LOW_END, cut off its region. 0: none. */
-static uint64_t low_page_take(void)
-{
-    for (uint32_t i = 0; i < boot_info.region_count; i++) {
-        struct boot_region *region = &boot_info.regions[i];
-        uint64_t end = region->start + region->bytes;
-        if (region->type == REGION_RAM && end <= LOW_END && region->bytes > PAGE_SIZE) {
-            region->bytes -= PAGE_SIZE;
-            return (end - PAGE_SIZE) & ~(PAGE_SIZE - 1);
-        }
-    }
-    return 0;
-}
 
 static uint64_t take_page(struct page_source *source)
 {
@@ -76,42 +62,49 @@ static uint64_t trampoline_root(void)
     return made;
 }
 
-static bool is_called(const struct acpi_cpu *cpu)
-{
-    return cpu->enabled && cpu->apic_id != cpu_this()->apic_id;
-}
-
+/* How many CPUs may run, this one included. */
 static uint32_t cpus_allowed(void)
 {
-    size_t length;
+    size_t length, digits = 0;
     const char *value = boot_option(boot_info.boot_line, "cpus", &length);
     uint32_t most = 0;
-    for (size_t i = 0; value && i < length && value[i] >= '0' && value[i] <= '9' && most < CPU_MAX; i++)
-        most = most * 10 + (uint32_t)(value[i] - '0');
-    return most && most < CPU_MAX ? most : CPU_MAX;
+    for (; value && digits < length && value[digits] >= '0' && value[digits] <= '9' && most <= CPU_MAX; digits++)
+        most = most * 10 + (uint32_t)(value[digits] - '0');
+    if (value && digits == length && most >= 1 && most <= CPU_MAX)
+        return most;
+    if (value)
+        klog(KLOG_WARNING, "cpus=%.*s is no number from 1 to %d: all are started", length > 40 ? 40 : (int)length,
+             value, CPU_MAX);
+    return CPU_MAX;
+}
+
+static void choose(uint32_t most)
+{
+    for (uint32_t i = 0; i < acpi_cpu_count && wanted < most; i++)
+        if (acpi_cpus[i].enabled && acpi_cpus[i].apic_id != cpu_this()->apic_id)
+            called[wanted++] = acpi_cpus[i].apic_id;
 }
 
 void smp_prepare(void)
 {
-    uint32_t most = cpus_allowed() - 1;
-    for (uint32_t i = 0; i < acpi_cpu_count; i++)
-        wanted += is_called(&acpi_cpus[i]) && wanted < most;
+    choose(cpus_allowed() - 1);
     if (!wanted)
         return;
-    low_page = low_page_take();
+    low_page = memory_low_page();
     if (!low_page) {
         klog(KLOG_WARNING, "smp: no page below 1 MiB to start the other %u CPUs in: going on with one", wanted);
         wanted = 0;
         return;
     }
     root = trampoline_root();
-    for (uint32_t i = 0, left = wanted; i < acpi_cpu_count && left; i++) {
-        if (!is_called(&acpi_cpus[i]))
-            continue;
-        apic_reset_cpu(acpi_cpus[i].apic_id);
-        left--;
-    }
+    for (uint32_t i = 0; i < wanted; i++)
+        apic_reset_cpu(called[i]);
     reset_tsc = rdtsc();
+}
+
+uint32_t smp_expected(void)
+{
+    return 1 + wanted;
 }
 
 /* ---- starting ---- */
@@ -169,13 +162,8 @@ static void wait_until(uint64_t deadline_ns, uint32_t count)
 
 static void call_all(void)
 {
-    uint32_t left = wanted;
-    for (uint32_t i = 0; i < acpi_cpu_count && left; i++) {
-        if (!is_called(&acpi_cpus[i]))
-            continue;
-        apic_start_cpu(acpi_cpus[i].apic_id, (uint32_t)(low_page >> PAGE_SHIFT));
-        left--;
-    }
+    for (uint32_t i = 0; i < wanted; i++)
+        apic_start_cpu(called[i], (uint32_t)(low_page >> PAGE_SHIFT));
 }
 
 static struct place *place_of(uint32_t apic_id)
@@ -186,28 +174,28 @@ static struct place *place_of(uint32_t apic_id)
     return NULL;
 }
 
-/* Those that came, in the MADT's order; the places are closed for all others. */
-static void take_in(uint32_t trace_packets)
+static void take_in(struct place *place, uint32_t trace_packets)
 {
-    uint32_t left = wanted;
-    for (uint32_t i = 0; i < acpi_cpu_count && left; i++) {
-        if (!is_called(&acpi_cpus[i]))
-            continue;
-        left--;
-        struct place *place = place_of(acpi_cpus[i].apic_id);
-        if (!place) {
-            klog(KLOG_ERROR, "smp: the CPU with APIC id %u does not answer: going on without it", acpi_cpus[i].apic_id);
-            continue;
-        }
-        struct cpu *cpu = &cpus[cpu_count];
-        cpu->id = cpu_count;
-        cpu->apic_id = place->apic_id;
-        sched_init_cpu(cpu);
-        cpu_count++;
-        trace_init_cpu(cpu, trace_packets);
-        __atomic_store_n(&place->cpu, cpu, __ATOMIC_RELEASE);
-        while (!__atomic_load_n(&place->ready, __ATOMIC_ACQUIRE))
-            __asm__ volatile("pause");
+    struct cpu *cpu = &cpus[cpu_count];
+    cpu->id = cpu_count;
+    cpu->apic_id = place->apic_id;
+    sched_init_cpu(cpu);
+    cpu_count++;
+    trace_init_cpu(cpu, trace_packets);
+    __atomic_store_n(&place->cpu, cpu, __ATOMIC_RELEASE);
+    while (!__atomic_load_n(&place->ready, __ATOMIC_ACQUIRE))
+        __asm__ volatile("pause");
+}
+
+/* Those that came; the places are closed for all others. */
+static void take_all_in(uint32_t trace_packets)
+{
+    for (uint32_t i = 0; i < wanted; i++) {
+        struct place *place = place_of(called[i]);
+        if (place)
+            take_in(place, trace_packets);
+        else
+            klog(KLOG_ERROR, "smp: the CPU with APIC id %u does not answer: going on without it", called[i]);
     }
 }
 
@@ -230,5 +218,5 @@ void smp_start(uint32_t trace_packets)
     wait_until(clock_ns() + ANSWER_NS, wanted);
     struct smp_page *data = (struct smp_page *)((uint8_t *)phys_to_virt(low_page) + SMP_PAGE_DATA);
     __atomic_store_n(&data->places, 0, __ATOMIC_RELEASE);
-    take_in(trace_packets);
+    take_all_in(trace_packets);
 }

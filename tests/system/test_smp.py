@@ -28,6 +28,23 @@ def the_boot_line_says_how_many_are_started_at_most():
 
 
 @test()
+def a_number_of_processors_that_is_none_is_told_and_all_are_started():
+    for value in ("0", "65", "two", "2x", ""):
+        with Machine(Boot(append=f"cpus={value}", cpus=2)) as machine:
+            machine.wait_console()
+            expect(rf"cpus={value} is no number from 1 to 64: all are started", machine.serial(), "the boot log")
+            check(cpus_said(machine) == 2, f"{cpus_said(machine)} processors")
+
+
+@test()
+def they_start_from_grub_too_with_bios_and_uefi():
+    for how in ("iso", "uefi"):
+        with Machine(Boot(how=how, cpus=2)) as machine:
+            machine.wait_console()
+            check(cpus_said(machine) == 2, f"{how}: {cpus_said(machine)} processors")
+
+
+@test()
 def sparse_apic_ids_are_no_holes():
     with Machine(Boot(cpus=6, extra=("-smp", "6,sockets=2,cores=3"))) as machine:
         machine.wait_console()

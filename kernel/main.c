@@ -33,6 +33,7 @@ _Noreturn void kernel_main(uint32_t magic, uint64_t info_physical)
     uint32_t packets = trace_packets();
     trace_init_cpu(&cpus[0], packets);
     smp_start(packets);
+    sched_machine_start();
     klog(KLOG_INFO, "version %s, %lu MiB free, %u CPU%s", TRUSTOS_VERSION, frame_free_count() * PAGE_SIZE >> 20,
          cpu_count, cpu_count == 1 ? "" : "s");
     sched_panic_when_idle = panic_test_wanted();

@@ -17,6 +17,8 @@ enum info_kind {
     INFO_CRASH = 9,        /* the crash record (abi/crash.h) from its byte `index` on; ERR_NOT_FOUND: there is none */
     INFO_CRASH_CLEAR = 10, /* forgets it, writes nothing, 0; ERR_NOT_FOUND: none. It takes RIGHT_TRACE_CONTROL */
     INFO_TRACE_STATE = 11, /* one struct trace_state */
+    INFO_CPUS = 12,        /* struct cpu_info, from CPU `index` on */
+    INFO_NODES = 13,       /* struct node_info, from node `index` on */
 };
 
 struct trace_state {
@@ -39,6 +41,28 @@ struct system_info {
     uint64_t trace_events, trace_lost;
     uint64_t tsc_hz, log_end; /* log_end: position after the newest byte */
     char cpu_model[48];
+};
+
+struct cpu_info {
+    uint32_t id, apic_id, node; /* id: 0 .. cpu_count - 1 */
+    uint32_t task;              /* whom it runs; 0: nobody */
+    uint64_t idle_ns, switches, interrupts, messages;
+    uint64_t ipis; /* sent */
+    /* tasks that came here: taken over from a CPU of this node, of another one, and moved in any way, these included */
+    uint64_t steals_near, steals_far, migrations;
+    uint64_t lock_waits, lock_waited_ns, lock_held_ns; /* the kernel lock; held only counted with several CPUs */
+};
+
+#define NODE_INFO_NODES 8
+struct node_info {
+    uint32_t id;                    /* 0 .. node_count - 1; 0 is the boot CPU's */
+    uint32_t cpu_count, task_count; /* CPUs online; tasks at home here */
+    uint32_t node_count;
+    uint64_t cpus;                                  /* a bit each */
+    uint64_t total_pages, free_pages;               /* its memory */
+    uint64_t local_pages, remote_pages;             /* in use by tasks at home here, and by tasks at home elsewhere */
+    uint64_t local_allocations, remote_allocations; /* since boot, of frames for tasks at home here: here, elsewhere */
+    uint8_t distance[NODE_INFO_NODES];              /* to each node; 10: itself, 20: twice as far */
 };
 
 struct object_counts {

@@ -12,6 +12,7 @@ struct task_create_args {
     uint32_t quota_pages;     /* taken out of the creator's quota until the task is gone */
     handle_t supervisor; /* channel (SEND) that gets MSG_FAULT and MSG_EXIT; the badge it carries comes with them */
     handle_t root;       /* root capability with RIGHT_ROOT_TASK */
+    uint64_t affinity;   /* the CPUs where it may run, a bit each; 0: all. ERR_NOT_FOUND when none of them is online */
 };
 
 enum task_state {
@@ -32,6 +33,8 @@ struct task_info {
                                          objects included, quotas given on to other tasks not */
     uint32_t capabilities, switches;
     uint64_t syscalls;
+    uint64_t affinity; /* CPUs, a bit each */
+    uint32_t home_node, reserved;
     char name[TASK_NAME_MAX];
 };
 

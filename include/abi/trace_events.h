@@ -11,7 +11,10 @@
  * TcpState: a listening port's remote port is 0. TcpRetransmit: bytes of payload, and one for a SYN or FIN.
  * ServiceRestart: restarts so far; code is what the task before ended with: task_exit's code, -1 when it was killed or stopped
  * by an order, ERR_FAULT after a fault. JarvisPlan: plans are numbered from 1 on. JarvisStep: steps from 1 on, with what came
- * of it. */
+ * of it.
+ * CpuIpi is recorded by who sends it. Migrate: the task will run on another CPU than it did. LockWait, once the lock was got:
+ * only waits of 1 us or more. LockHold, by who gives the lock back: only if held for 100 us or more. TaskName and CpuNode are
+ * also said when a reader asks (TRACE_CONTROL_ANNOUNCE). */
 #pragma once
 
 /* Values with names. V(NAME, value, text) */
@@ -33,11 +36,25 @@
     V(SYN_RECEIVED, 3, "syn_received") V(ESTABLISHED, 4, "established") V(FIN_WAIT_1, 5, "fin_wait_1") \
     V(FIN_WAIT_2, 6, "fin_wait_2")   V(CLOSE_WAIT, 7, "close_wait") V(CLOSING, 8, "closing")       \
     V(LAST_ACK, 9, "last_ack")       V(TIME_WAIT, 10, "time_wait")
+#define TRACE_IPI_REASONS(V)                                                 \
+    V(WAKE, 0, "wake")              /* a task became ready for it */         \
+    V(FLUSH, 1, "flush")            /* to forget translations */             \
+    V(LEAVE, 2, "leave")            /* the task that it runs has ended */    \
+    V(STARVING, 3, "starving")      /* to let the sender have the kernel lock */
+#define TRACE_MIGRATE_REASONS(V)    /* as enum placement_reason, then what else moves a task */ \
+    V(LAST_IDLE, 0, "last_idle") V(HOME_IDLE, 1, "home_idle") V(NEAR_IDLE, 2, "near_idle") V(PREEMPTS, 3, "preempts") \
+    V(ELSEWHERE, 4, "elsewhere") V(WAITS, 5, "waits")                        \
+    V(STEAL_NEAR, 6, "steal_near")  /* taken over by a CPU of the node where it waited */ \
+    V(STEAL_FAR, 7, "steal_far")    /* by a CPU of another node */           \
+    V(OVERDUE, 8, "overdue")        /* it waited for too long */             \
+    V(CALLED, 9, "called")          /* a call took it along to the caller's CPU */
 /* N(type, bytes, values) */
 #define TRACE_ENUMS(N)                        \
     N(switch_reason, 8, TRACE_SWITCH_REASONS) \
     N(wait_for, 4, TRACE_WAITS)               \
-    N(tcp_state, 4, TRACE_TCP_STATES)
+    N(tcp_state, 4, TRACE_TCP_STATES)         \
+    N(ipi_reason, 4, TRACE_IPI_REASONS)       \
+    N(migrate_reason, 4, TRACE_MIGRATE_REASONS)
 /* clang-format on */
 
 #define V(NAME, value, text) TRACE_SWITCH_##NAME = value,
@@ -48,6 +65,12 @@ enum trace_wait_for { TRACE_WAITS(V) };
 #undef V
 #define V(NAME, value, text) TRACE_TCP_##NAME = value,
 enum trace_tcp_state { TRACE_TCP_STATES(V) };
+#undef V
+#define V(NAME, value, text) TRACE_IPI_##NAME = value,
+enum trace_ipi_reason { TRACE_IPI_REASONS(V) };
+#undef V
+#define V(NAME, value, text) TRACE_MIGRATE_##NAME = value,
+enum trace_migrate_reason { TRACE_MIGRATE_REASONS(V) };
 #undef V
 
 /* clang-format off */
@@ -80,7 +103,12 @@ enum trace_tcp_state { TRACE_TCP_STATES(V) };
     E(26, LogLine, log_line, LOG, F(u32, task) F(u32, level) F(u64, position))                              \
     E(28, UserEvent, user_event, USER, F(u32, task) F(u32, event) F(u64, value))                            \
     E(29, IommuFault, iommu_fault, FAULT, F(x64, address) F(x32, device) F(x32, reason))                    \
-    E(30, TaskName, task_name, TASK, F(u32, task) F(u32, reserved) F(u64, name_lo) F(u64, name_hi))         \
+    E(30, TaskName, task_name, TASK, F(u32, task) F(u32, node) F(u64, name_lo) F(u64, name_hi))             \
+    E(31, CpuIpi, cpu_ipi, SCHED, F(u32, to_cpu) F(ipi_reason, reason))                                     \
+    E(32, Migrate, migrate, SCHED, F(u32, task) F(migrate_reason, reason) F(u32, from_cpu) F(u32, to_cpu))  \
+    E(33, LockWait, lock_wait, SCHED, F(u64, waited_ns))                                                    \
+    E(34, LockHold, lock_hold, SCHED, F(u64, held_ns))                                                      \
+    E(35, CpuNode, cpu_node, TASK, F(u32, cpu) F(u32, node))                                                \
     E(64, ServiceRestart, service_restart, USER, F(u32, task) F(u32, new_task) F(u32, restarts) F(s32, code)) \
     E(65, NetPacketIn, net_packet_in, USER, F(u32, task) F(u32, bytes) F(x32, protocol) F(x32, ports))      \
     E(66, NetPacketOut, net_packet_out, USER, F(u32, task) F(u32, bytes) F(x32, protocol) F(x32, ports))    \

@@ -74,7 +74,17 @@
         D(address, "what it reached for; of a forged interrupt, its number in the remapping table") D(device, "the device's bus id: bus << 8 | device << 3 | function") \
         D(reason, "fault reason code of the Intel VT-d specification")) \
     T(TaskName, "the name of a task", "the kernel, when a task starts, and for all tasks when a reader asks", \
-        D(task, "the task") D(reserved, "0") D(name_lo, "first 8 characters, the first one lowest") D(name_hi, "next 8 characters; zeros fill it up")) \
+        D(task, "the task") D(node, "its home node") D(name_lo, "first 8 characters, the first one lowest") D(name_hi, "next 8 characters; zeros fill it up")) \
+    T(CpuIpi, "a CPU interrupts another", "the kernel, by who sends it; not when the other will look anyway", \
+        D(to_cpu, "who is interrupted") D(reason, "what for")) \
+    T(Migrate, "a task will run on another CPU than it did", "the kernel, when it decides so: on the CPU that decides", \
+        D(task, "the task") D(reason, "why") D(from_cpu, "where it ran last") D(to_cpu, "where it is to run")) \
+    T(LockWait, "a CPU got the kernel lock after others", "the kernel, when it has waited for 1 us or more", \
+        D(waited_ns, "how long, ns")) \
+    T(LockHold, "a CPU gave the kernel lock back", "the kernel with several CPUs, when it held it for 100 us or more", \
+        D(held_ns, "how long, ns")) \
+    T(CpuNode, "where a CPU is", "the kernel, when a CPU starts, and for all CPUs when a reader asks", \
+        D(cpu, "the CPU") D(node, "its NUMA node")) \
     T(ServiceRestart, "a service that ended runs again", "init, when the new one is started", \
         D(task, "init") D(new_task, "the service's new task") D(restarts, "restarts of this service so far") D(code, "low 32 bits of the old one's exit code")) \
     T(NetPacketIn, "packets came from the network", "netsrv: those of one flow within 4 ms, 256 at most, are one event, at the latest before the flow's next TcpState or TcpRetransmit", \

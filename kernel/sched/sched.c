@@ -7,6 +7,7 @@
 #define SLICE_NS 10000000ul /* round robin among equals */
 #define CHORE_BUDGET 64
 
+struct sched_machine sched_machine;
 static struct task idle_tasks[CPU_MAX];
 static struct link chores; /* struct chore, most urgent first */
 
@@ -26,6 +27,14 @@ void sched_init_cpu(struct cpu *cpu)
     cpu->current = idle;
     cpu->trace = &trace_rings[cpu->id];
     cpu->switched_in_tsc = rdtsc();
+}
+
+void sched_machine_start(void)
+{
+    uint8_t node_of[CPU_MAX];
+    for (uint32_t i = 0; i < cpu_count; i++)
+        node_of[i] = (uint8_t)cpus[i].node;
+    sched_machine_init(&sched_machine, &numa, cpu_count, node_of);
 }
 
 static bool cpu_is_idle(const struct cpu *cpu)

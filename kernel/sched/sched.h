@@ -3,11 +3,15 @@
 #pragma once
 #include "kernel/sched/fpu.h"
 #include "kernel/sched/kernel_lock.h"
+#include "kernel/sched/placement.h"
 #include "kernel/sched/runq.h"
 #include "kernel/sched/task.h"
 #include "kernel/x86/platform.h"
 
 enum { RESCHED_NO = 0, RESCHED_MORE_URGENT = 1, RESCHED_SLICE_OVER = 2 };
+
+extern struct sched_machine sched_machine; /* the CPUs online, and their nodes */
+void sched_machine_start(void);            /* once, when all CPUs that will come are there */
 
 void sched_timer_add(struct task *task, uint64_t deadline_ns);
 /* The wait that ended had this deadline. */

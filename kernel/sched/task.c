@@ -138,6 +138,7 @@ status_t task_new(const struct task_create_args *args, struct account *parent, s
     task_links_init(task);
     task->account = account;
     task->priority = args->priority;
+    task->affinity = (args->affinity ? args->affinity : ~0ul) & sched_machine.online;
     task->state = TASK_NEW;
     __builtin_memcpy(task->name, args->name, TASK_NAME_MAX);
     status = task_build(task);

@@ -55,7 +55,8 @@ struct task {
                                  between wake-up and finish */
     uint64_t slice_left_ns;   /* of one that made way for a more urgent task in the middle of its slice; else 0 */
     uint64_t cpu_time_tsc, switched_in_tsc, started_ns;
-    uint32_t cpu, switches;
+    uint32_t cpu, switches; /* cpu: where it runs or ran last */
+    uint64_t affinity;      /* the CPUs where it may run; never 0. Its home node is its account's */
     uint64_t syscalls;
 
     struct cap_table table;

@@ -21,6 +21,8 @@ static status_t create_check(const struct task *task, const struct task_create_a
 {
     if (!name_ok(args->name) || args->priority >= TASK_PRIORITIES || !args->quota_pages)
         return ERR_INVALID;
+    if (args->affinity && !(args->affinity & sched_machine.online))
+        return ERR_NOT_FOUND;
     return args->priority <= task->priority ? OK : ERR_NO_RIGHT;
 }
 
@@ -168,7 +170,9 @@ void task_describe(const struct task *task, struct task_info *info)
         .used_pages = (uint32_t)((task->account->used_bytes - task->account->lent_bytes + PAGE_SIZE - 1) / PAGE_SIZE),
         .capabilities = task->table.count,
         .switches = task->switches,
-        .syscalls = task->syscalls};
+        .syscalls = task->syscalls,
+        .affinity = task->affinity,
+        .home_node = task->account->node};
     __builtin_memcpy(info->name, task->name, TASK_NAME_MAX);
 }
 

@@ -40,6 +40,9 @@ struct cpu {
     struct tss tss;
     uint64_t timer_armed_ns; /* what the local timer is set to; UINT64_MAX: off */
     uint64_t switches, interrupts, messages, page_faults;
+    uint64_t ipis;                                /* sent */
+    uint64_t steals_near, steals_far, migrations; /* of tasks to here; migrations: all of them */
+    uint64_t lock_waits, lock_waited_tsc, lock_held_tsc;
 
     uint32_t asked; /* CPU_ASK_: by another CPU, which waits until it is 0 */
     bool waiting;   /* for the kernel lock: it looks at resched before it leaves the kernel, and answers meanwhile */

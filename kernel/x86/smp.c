@@ -41,8 +41,8 @@ static struct place {
 static uint64_t stack_tops[CPU_MAX];
 static struct cpu_stacks *stacks[CPU_MAX];
 static uint64_t low_page, root, reset_tsc;
-static uint32_t called[CPU_MAX]; /* APIC ids, in the MADT's order */
-static uint32_t wanted;          /* so many of them */
+static const struct acpi_cpu *called[CPU_MAX]; /* APIC ids, in the MADT's order */
+static uint32_t wanted;                        /* so many of them */
 
 /* ---- before there are frames ---- */
 
@@ -82,7 +82,7 @@ static void choose(uint32_t most)
 {
     for (uint32_t i = 0; i < acpi_cpu_count && wanted < most; i++)
         if (acpi_cpus[i].enabled && acpi_cpus[i].apic_id != cpu_this()->apic_id)
-            called[wanted++] = acpi_cpus[i].apic_id;
+            called[wanted++] = &acpi_cpus[i];
 }
 
 void smp_prepare(void)
@@ -98,7 +98,7 @@ void smp_prepare(void)
     }
     root = trampoline_root();
     for (uint32_t i = 0; i < wanted; i++)
-        apic_reset_cpu(called[i]);
+        apic_reset_cpu(called[i]->apic_id);
     reset_tsc = rdtsc();
 }
 
@@ -163,7 +163,7 @@ static void wait_until(uint64_t deadline_ns, uint32_t count)
 static void call_all(void)
 {
     for (uint32_t i = 0; i < wanted; i++)
-        apic_start_cpu(called[i], (uint32_t)(low_page >> PAGE_SHIFT));
+        apic_start_cpu(called[i]->apic_id, (uint32_t)(low_page >> PAGE_SHIFT));
 }
 
 static struct place *place_of(uint32_t apic_id)
@@ -174,11 +174,12 @@ static struct place *place_of(uint32_t apic_id)
     return NULL;
 }
 
-static void take_in(struct place *place, uint32_t trace_packets)
+static void take_in(struct place *place, uint32_t node, uint32_t trace_packets)
 {
     struct cpu *cpu = &cpus[cpu_count];
     cpu->id = cpu_count;
     cpu->apic_id = place->apic_id;
+    cpu->node = node;
     sched_init_cpu(cpu);
     cpu_count++;
     trace_init_cpu(cpu, trace_packets);
@@ -191,11 +192,11 @@ static void take_in(struct place *place, uint32_t trace_packets)
 static void take_all_in(uint32_t trace_packets)
 {
     for (uint32_t i = 0; i < wanted; i++) {
-        struct place *place = place_of(called[i]);
+        struct place *place = place_of(called[i]->apic_id);
         if (place)
-            take_in(place, trace_packets);
+            take_in(place, called[i]->node, trace_packets);
         else
-            klog(KLOG_ERROR, "smp: the CPU with APIC id %u does not answer: going on without it", called[i]);
+            klog(KLOG_ERROR, "smp: the CPU with APIC id %u does not answer: going on without it", called[i]->apic_id);
     }
 }
 

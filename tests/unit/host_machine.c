@@ -394,6 +394,7 @@ int machine_setup(void **state)
     cpu_start();
     machine_armed_ns = UINT64_MAX;
     sched_init_cpu(&cpus[0]);
+    sched_machine_start();
     idle = cpus[0].current;
     paging_kernel_root = frame_alloc_zeroed(0, 0);
     trace_init_cpu(&cpus[0], 2);

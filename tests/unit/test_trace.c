@@ -40,6 +40,8 @@ static int teardown(void **state)
 #define F_switch_reason 8
 #define F_wait_for 4
 #define F_tcp_state 4
+#define F_ipi_reason 4
+#define F_migrate_reason 4
 
 static unsigned words_of(uint16_t event)
 {

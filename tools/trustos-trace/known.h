@@ -9,7 +9,7 @@ typedef int32_t s32;
 typedef uint64_t u64, x64;
 typedef int64_t s64;
 typedef uint64_t switch_reason;
-typedef uint32_t wait_for, tcp_state;
+typedef uint32_t wait_for, tcp_state, ipi_reason, migrate_reason;
 
 #define USER_EVENT_FIRST 64 /* numbers of events of class USER, but for UserEvent; of newer kernels too */
 

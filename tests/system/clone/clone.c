@@ -149,7 +149,8 @@ static status_t make(const struct clone *what, handle_t *task)
     struct task_create_args args = {.priority = what->priority,
                                     .quota_pages = what->quota_pages,
                                     .supervisor = what->supervisor,
-                                    .root = what->root};
+                                    .root = what->root,
+                                    .affinity = what->affinity};
     if (!what->name || strlen(what->name) >= sizeof args.name || what->cap_count > CLONE_CAPS_MAX)
         return ERR_INVALID;
     strcpy(args.name, what->name);

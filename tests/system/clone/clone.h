@@ -29,6 +29,7 @@ struct clone {
     uint64_t argument;
     uint32_t priority, quota_pages;
     uint32_t stack_pages; /* 0: CLONE_STACK_PAGES */
+    uint64_t affinity;    /* the CPUs where it may run, a bit each; 0: all */
     handle_t root;        /* with RIGHT_ROOT_TASK */
     handle_t supervisor;  /* with SEND and the badge that its reports shall carry; HANDLE_NONE: nobody */
     size_t cap_count;

@@ -1,6 +1,9 @@
 /* init: the first task. Starts what the manifest says, then answers and supervises for ever. */
+#include "init/affinity.h"
 #include "init/manifest_rules.h"
 #include "init/service.h"
+
+#include <abi/boot_options.h>
 
 static struct init init;
 
@@ -48,10 +51,29 @@ static void set_up(void)
     init.crash_due_ns = DEADLINE_NEVER;
 }
 
+#define LOGGED 40 /* bytes of a wrong word */
+
+/* The words affinity= of the boot line; masks: one a row of the manifest. */
+static void read_affinity(uint64_t *masks)
+{
+    size_t length = 0;
+    for (const char *value = boot_line(); (value = boot_option(value + length, "affinity", &length));) {
+        struct affinity_fault fault = affinity_read(value, length, manifest, manifest_count, masks);
+        if (fault.why)
+            log_warning("boot option affinity: \"%.*s\" %s: this option is left aside; right is, say, "
+                        "affinity=netsrv:0-1,3,tracer:2",
+                        fault.length > LOGGED ? LOGGED : (int)fault.length, fault.text, fault.why);
+    }
+}
+
 static void start_all(void)
 {
-    for (size_t i = 0; i < manifest_count; i++)
+    uint64_t masks[MANIFEST_MAX] = {0};
+    read_affinity(masks);
+    for (size_t i = 0; i < manifest_count; i++) {
         init.services[i].entry = &manifest[i];
+        init.services[i].affinity = masks[i] ? masks[i] : manifest[i].affinity;
+    }
     for (size_t i = 0; i < manifest_count; i++) {
         if (manifest_wanted(&manifest[i], boot_line()))
             service_start(&init, &init.services[i]);

@@ -170,6 +170,13 @@ static bool rule_init_rights(const struct table *t, const struct manifest_entry 
     return !(e->init_rights & ~allowed);
 }
 
+/* Every machine has CPU 0: who people need is never tied to CPUs that a smaller machine lacks. */
+static bool rule_affinity(const struct table *t, const struct manifest_entry *e)
+{
+    (void)t;
+    return !e->affinity || !e->carries_console || (e->affinity & 1);
+}
+
 /* What only tests may hold starts only where somebody asked for it. */
 static bool rule_test_only(const struct table *t, const struct manifest_entry *e)
 {
@@ -191,6 +198,7 @@ static const struct rule {
     {"a driver has one class of devices, all others none", rule_one_device_class},
     {"jarvis and rconsole must not reach devices", rule_faces_people},
     {"jarvis must own nothing: its authority comes with each session", rule_jarvis_owns_nothing},
+    {"it carries the console and is tied to CPUs without CPU 0", rule_affinity},
     {"it is for tests only, and runs without being asked for", rule_test_only},
     {"its rights on init are more than its part needs", rule_init_rights},
 };

@@ -6,9 +6,10 @@
 #include "init/revoke.h"
 #include <lib/ipc.h>
 
-struct service { /* all zero but `entry`, `run`, `last_code` and `ending_id`: it has no task */
+struct service { /* all zero but `entry`, `run`, `affinity`, `last_code` and `ending_id`: it has no task */
     const struct manifest_entry *entry;
     struct supervision run;
+    uint64_t affinity; /* the CPUs where it may run: the boot line's or the manifest's; 0: all */
     int32_t last_code; /* what the one before ended with, for the trace's ServiceRestart */
     /* While it is alive: */
     handle_t task;

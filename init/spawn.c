@@ -48,6 +48,19 @@ static status_t plan(struct spawn *spawn)
 
 /* ---- the task and its capabilities ---- */
 
+/* Where none of its CPUs is there it runs on all: one that serves elsewhere is better than one that does not serve. */
+static result_t create_where_it_may_run(struct service *s, struct task_create_args *args)
+{
+    args->affinity = s->affinity;
+    result_t task = task_create(args);
+    if (task != ERR_NOT_FOUND || !s->affinity)
+        return task;
+    log_warning("%s: this machine has none of the CPUs where it may run (mask 0x%llx): it may run on all",
+                s->entry->name, (unsigned long long)s->affinity);
+    args->affinity = s->affinity = 0; /* they do not come later: told once */
+    return task_create(args);
+}
+
 static status_t make_task(struct spawn *spawn)
 {
     const struct manifest_entry *entry = spawn->service->entry;
@@ -59,7 +72,7 @@ static status_t make_task(struct spawn *spawn)
         return (status_t)supervisor;
     strcpy(args.name, spawn->service->entry->name); /* the manifest's rules keep it short */
     args.supervisor = (handle_t)supervisor;
-    result_t task = task_create(&args);
+    result_t task = create_where_it_may_run(spawn->service, &args);
     cap_close((handle_t)supervisor);
     if (task < 0)
         return (status_t)task;

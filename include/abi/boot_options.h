@@ -12,6 +12,7 @@
     X("panictest", 0, "kernel", "panic on purpose once init runs; =once: unless a crash record is there; =twice: once, and in the panic again") \
     X("token", 1, "rconsole", "the operator's token (without it one is made and printed)")          \
     X("trace", 1, "tracer", "token: ports 2325 and 2326 ask for `login TOKEN` first")               \
+    X("affinity", 1, "init", "SERVICE:CPUS[,SERVICE:CPUS...]: where services may run, as netsrv:0-1,3,tracer:2")       \
     X("netbench", 0, "init", "start echo 7, discard 9, chargen 19; netsrv adds iperf 5001")         \
     X("ip", 1, "netsrv", "static address/prefix,gateway[,dns=address] instead of DHCP")             \
     X("nopoll", 0, "netsrv", "halt at once when idle instead of after a short poll")                \

@@ -1,5 +1,6 @@
 # lib, init, devmgr
-FUZZERS += fuzz_tar fuzz_elf fuzz_ipc_dispatch fuzz_pci
+FUZZERS += fuzz_affinity fuzz_tar fuzz_elf fuzz_ipc_dispatch fuzz_pci
+fuzz_affinity_SRCS     := tests/fuzz/fuzz_affinity.c init/affinity.c
 fuzz_tar_SRCS          := tests/fuzz/fuzz_tar.c init/tar.c
 fuzz_elf_SRCS          := tests/fuzz/fuzz_elf.c init/elf.c
 fuzz_ipc_dispatch_SRCS := tests/fuzz/fuzz_ipc_dispatch.c lib/ipc_dispatch.c

@@ -12,10 +12,11 @@ test_crash_record_SRCS := tests/unit/test_crash_record.c tests/unit/host_log.c k
 test_klog_SRCS      := tests/unit/test_klog.c kernel/x86/format.c kernel/x86/log.c
 
 # lib, init, devmgr
-UNIT_TESTS += test_ring test_ipc_dispatch test_manifest test_tar test_elf test_supervise test_pci test_quarantine
+UNIT_TESTS += test_ring test_ipc_dispatch test_affinity test_manifest test_tar test_elf test_supervise test_pci test_quarantine
 test_ring_SRCS         := tests/unit/test_ring.c lib/ring.c
 test_ring_LIBS         := -lpthread
 test_ipc_dispatch_SRCS := tests/unit/test_ipc_dispatch.c lib/ipc_dispatch.c
+test_affinity_SRCS     := tests/unit/test_affinity.c init/affinity.c init/manifest.c
 test_manifest_SRCS     := tests/unit/test_manifest.c init/manifest.c init/manifest_rules.c
 test_manifest_CFLAGS    = -DTEST_PROGRAMS='"$(TEST_SERVICES)"'
 test_tar_SRCS          := tests/unit/test_tar.c init/tar.c

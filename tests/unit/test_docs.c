@@ -110,6 +110,8 @@ static const char *service_row(const struct manifest_entry *e)
         add("with `%s`", e->boot_option);
     else
         add("always");
+    if (e->affinity)
+        add(", on the CPUs 0x%llx", (unsigned long long)e->affinity);
     add(" | %u KiB", e->quota_pages * 4);
     if (e->quota_percent)
         add(" or %u %%", e->quota_percent);

@@ -145,6 +145,16 @@ static void a_name_is_known_and_taken_once(void **state)
     }
 }
 
+static void who_carries_the_console_may_always_run_on_cpu_0(void **state)
+{
+    (void)state;
+    row("netsrv")->affinity = 0x6;
+    breaks("netsrv", "CPU 0");
+    row("netsrv")->affinity = 0x7;
+    row("tracer")->affinity = 0x6;
+    assert_null(manifest_check(table, manifest_count).rule);
+}
+
 static void a_quota_is_a_share_of_the_machine_and_never_less_than_the_least(void **state)
 {
     const struct manifest_entry entry = {.quota_pages = 640, .quota_percent = 15};
@@ -252,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup(test_only_are_exactly_the_programs_of_the_test_archive, fresh),
         cmocka_unit_test_setup(a_caller_is_less_urgent_than_the_service_that_it_calls, fresh),
         cmocka_unit_test_setup(a_driver_has_one_class_of_devices, fresh),
+        cmocka_unit_test_setup(who_carries_the_console_may_always_run_on_cpu_0, fresh),
         cmocka_unit_test_setup(a_name_is_known_and_taken_once, fresh),
         cmocka_unit_test_setup(a_quota_is_a_share_of_the_machine_and_never_less_than_the_least, fresh),
         cmocka_unit_test_setup(a_quota_is_not_zero_and_the_sum_fits, fresh),

@@ -96,6 +96,17 @@ const struct manifest_entry manifest[] = {
         .links = {{.service = "ipcserver", .rights = SERVICE_READ}},
     },
     {
+        .name =
+            "smpbench", /* makes pairs of tasks that are pinned to processors; as urgent as the servers among them */
+        .test_only = true,
+        .priority = 22,
+        .restart = RESTART_NEVER,
+        .quota_pages = 1024,
+        .stack_pages = 4,
+        .boot_option = "smpbench",
+        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE | PASS_ON}, {"root", RIGHT_ROOT_TASK}},
+    },
+    {
         .name = "netprobe", /* attacks netsrv and connects out; its host's network only */
         .test_only = true,
         .priority = 15,

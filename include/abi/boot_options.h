@@ -17,6 +17,7 @@
     X("ip", 1, "netsrv", "static address/prefix,gateway[,dns=address] instead of DHCP")             \
     X("nopoll", 0, "netsrv", "halt at once when idle instead of after a short poll")                \
     X("bench", 0, "init", "start the instruction-count benchmark task (test image only)")           \
+    X("smpbench", 1, "init", "count or time: start the benchmark of several processors (test image only)") \
     X("hostile", 1, "init", "the task that attacks the kernel; =word: what begins so (test image only)") \
     X("sysfuzz", 1, "init", "SEED:CALLS: start the fuzzer of system calls (test image only)")       \
     X("evilnic", 0, "init", "start the driver that attacks by DMA, with the first card (test image only)") \

@@ -48,6 +48,7 @@ class Boot:
     how: str = "kernel"  # kernel, iso (BIOS, GRUB), uefi (OVMF, GRUB)
     mem: int = 256
     cpus: int = 1
+    accel: str = "tcg"
     machine: str = "pc"
     cpu: str = "qemu64"
     nic: str = "virtio-net-pci"
@@ -67,7 +68,7 @@ class Boot:
 
 def arguments(boot, folder, peer_port=0):
     """QEMU's command line for `boot`; sockets and logs go into `folder`."""
-    line = [QEMU, "-accel", "tcg", "-M", boot.machine, "-cpu", boot.cpu, "-m", str(boot.mem), "-smp", str(boot.cpus)]
+    line = [QEMU, "-accel", boot.accel, "-M", boot.machine, "-cpu", boot.cpu, "-m", str(boot.mem), "-smp", str(boot.cpus)]
     line += ["-display", "none", "-no-reboot", "-serial", f"file:{folder}/serial.log"]
     line += ["-qmp", f"unix:{folder}/qmp,server=on,wait=off"]
     if boot.icount:

@@ -1,3 +1,3 @@
 TEST_SERVICES  += ipcbench ipcserver
-ipcbench_SRCS  := tests/bench/ipcbench/main.c tests/bench/ipcbench/caps.c tests/bench/ipcbench/recording.c
-ipcserver_SRCS := tests/bench/ipcbench/server.c
+ipcbench_SRCS  := $(addprefix tests/bench/ipcbench/,main.c measure.c round_trips.c caps.c recording.c)
+ipcserver_SRCS := $(addprefix tests/bench/ipcbench/,server.c serve.c)

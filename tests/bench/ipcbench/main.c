@@ -5,25 +5,11 @@
 #include "measure.h"
 #include <lib/ipc.h>
 
-enum { RUNS = 7, NULL_ROUNDS = 20000, CALL_ROUNDS = 10000, BATCH_ROUNDS = 500, LOOP_ROUNDS = 5000000 };
+enum { NULL_ROUNDS = 20000, CALL_ROUNDS = 10000, BATCH_ROUNDS = 500 };
 
 static handle_t server;
-static uint64_t loop_ns; /* what LOOP_ROUNDS of two instructions took */
 static struct msg batch[MSG_BATCH_MAX];
 static bool failed;
-
-static void loop_run(void)
-{
-    uint64_t n = LOOP_ROUNDS;
-    __asm__ volatile("1: dec %0\n\tjnz 1b" : "+r"(n) : : "cc");
-}
-
-static void loop(void)
-{
-    measure_start();
-    loop_run();
-    measure_stop();
-}
 
 static void null_calls_run(void)
 {
@@ -39,25 +25,10 @@ static void null_calls(void)
     measure_stop();
 }
 
-static void round_trips_run(void)
-{
-    static struct msg m;
-    for (uint64_t i = 0; i < CALL_ROUNDS; i++) {
-        m.head = (struct msg_header){.op = BENCH_PING, .length = BENCH_WORDS * 8};
-        for (uint64_t w = 0; w < BENCH_WORDS; w++) {
-            m.words[w] = i + w;
-        }
-        if (channel_call(server, &m, DEADLINE_NEVER) != OK || m.words[BENCH_WORDS - 1] != i + BENCH_WORDS - 1) {
-            failed = true;
-            return;
-        }
-    }
-}
-
 static void round_trips(void)
 {
     measure_start();
-    round_trips_run();
+    failed |= !bench_round_trips(server, CALL_ROUNDS);
     measure_stop();
 }
 
@@ -85,41 +56,6 @@ static void batches(void)
     measure_stop();
 }
 
-static uint64_t started_ns, took_ns;
-
-void measure_start(void)
-{
-    started_ns = clock_now();
-}
-
-void measure_stop(void)
-{
-    took_ns = clock_now() - started_ns;
-}
-
-uint64_t median_ns(void (*work)(void))
-{
-    uint64_t ns[RUNS];
-    work(); /* to warm up */
-    for (int r = 0; r < RUNS; r++) {
-        work();
-        uint64_t took = took_ns;
-        int i = r;
-        for (; i > 0 && ns[i - 1] > took; i--) {
-            ns[i] = ns[i - 1];
-        }
-        ns[i] = took;
-    }
-    return ns[RUNS / 2];
-}
-
-/* Tenths of an instruction a round, by the loop of known length. */
-void print(const char *name, uint64_t ns, uint64_t rounds)
-{
-    uint64_t tenths = ns * 10 * 2 * LOOP_ROUNDS / loop_ns / rounds;
-    log_info("BENCH %s %llu.%llu insn", name, (unsigned long long)(tenths / 10), (unsigned long long)(tenths % 10));
-}
-
 /* Were the messages all there, and 64 to a receive? */
 static void print_counts(void)
 {
@@ -128,7 +64,7 @@ static void print_counts(void)
         failed = true;
         return;
     }
-    uint64_t expected = (uint64_t)BATCH_ROUNDS * (RUNS + 1) * MSG_BATCH_MAX;
+    uint64_t expected = (uint64_t)BATCH_ROUNDS * (MEASURE_RUNS + 1) * MSG_BATCH_MAX;
     failed |= m.words[0] != expected;
     log_info("BENCH batch_messages_per_receive %llu messages", (unsigned long long)(m.words[0] / m.words[1]));
 }
@@ -145,10 +81,7 @@ static void fill_batch(uint8_t words)
 
 static void measure(void)
 {
-    loop_ns = median_ns(loop);
-    uint64_t thousandths = loop_ns * 1000 / (2 * LOOP_ROUNDS);
-    log_info("BENCH calibration %llu.%03llu ns_per_insn", (unsigned long long)(thousandths / 1000),
-             (unsigned long long)(thousandths % 1000));
+    calibrate();
     print("syscall_null", median_ns(null_calls), NULL_ROUNDS);
     print("ipc_call_reply_4w", median_ns(round_trips), CALL_ROUNDS);
     fill_batch(BENCH_WORDS);
@@ -159,17 +92,6 @@ static void measure(void)
     print_counts();
     measure_capabilities();
     measure_recording(server, round_trips, CALL_ROUNDS);
-}
-
-/* The boot's last work and the first DHCP answers are over after a moment; one line from here wakes everybody. */
-static void let_it_settle(void)
-{
-    result_t channel = channel_create(1, 1);
-    ASSERT(channel > 0);
-    uint64_t signals;
-    struct msg m;
-    (void)channel_recv((handle_t)channel, &m, 1, &signals, clock_now() + 2000000000ul);
-    (void)cap_close((handle_t)channel);
 }
 
 int main(void)

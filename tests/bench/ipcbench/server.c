@@ -1,49 +1,11 @@
-/* ipcserver: the other side of ipcbench. The plainest loop there can be: one reply_recv answers the callers of the last
- * batch and takes the next. */
+/* ipcserver: the other side of ipcbench. */
 #include "bench.h"
 #include <lib/ipc.h>
-
-static struct msg requests[MSG_BATCH_MAX], replies[MSG_BATCH_MAX];
-static uint64_t messages, receives;
-
-static void answer(struct msg *reply, const struct msg *request)
-{
-    reply->head = (struct msg_header){.op = request->head.op, .length = BENCH_WORDS * 8, .token = request->head.token};
-    for (int i = 0; i < BENCH_WORDS; i++) {
-        reply->words[i] = request->words[i];
-    }
-    if (request->head.op == BENCH_COUNTS) {
-        reply->words[0] = messages;
-        reply->words[1] = receives;
-        messages = receives = 0;
-    }
-}
-
-static size_t take(result_t count)
-{
-    size_t callers = 0;
-    uint64_t sent = 0;
-    for (result_t i = 0; i < count; i++) {
-        if (requests[i].head.kind == MSG_CALL) {
-            answer(&replies[callers++], &requests[i]);
-        } else {
-            sent += requests[i].head.kind == MSG_SEND;
-        }
-    }
-    messages += sent;
-    receives += sent != 0;
-    return callers;
-}
 
 int main(void)
 {
     result_t channel = channel_create(2 * MSG_BATCH_MAX, 2 * MSG_BATCH_MAX);
     ASSERT(channel > 0);
     ASSERT(service_ready((handle_t)channel) == OK);
-    size_t callers = 0;
-    for (;;) {
-        uint64_t signals;
-        callers = take(
-            channel_reply_recv((handle_t)channel, replies, callers, requests, MSG_BATCH_MAX, &signals, DEADLINE_NEVER));
-    }
+    bench_serve((handle_t)channel);
 }

@@ -100,7 +100,7 @@
                                                                                                               ACT) X(OTHER_ACT, \
                                                                                                                      ACT)       \
                                                                                                                 X(LIST_FILES, ACT) \
-    X(QUIT, ACT) X(BYE, ACT) X(RECORD, ACT) X(EVENT_KIND, DATA) X(WORD, FUNCTION) /* WORD: one word in it is of no lexicon; a name, perhaps */
+    X(QUIT, ACT) X(BYE, ACT) X(RECORD, ACT) X(EVENT_KIND, DATA) X(NODE, THING) X(BALANCE, THING) X(WORD, FUNCTION) /* WORD: one word in it is of no lexicon; a name, perhaps */
 /* clang-format on */
 
 enum concept {

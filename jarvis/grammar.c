@@ -41,6 +41,11 @@ static const struct rule rules[] = {
     R(top, MOST, SERVICE, MEMORY) R(top, WHICH, TASK, MEMORY) R(top, TASK, MEMORY) R(top, SERVICE, MEMORY)
     R(top, WHAT, CONSUME) R(top, BUSY, WHICH)
 
+    /* nodes */
+    R(numa, NODE) R(numa, BALANCE) R(numa, NODE, MEMORY) R(numa, NODE, CPU) R(numa, NODE, TASK) R(numa, NODE, SERVICE_NAME)
+    R(numa, NODE, TASK, TASK_ID) R(numa, BALANCE, MEMORY) R(numa, BALANCE, CPU) R(numa, BALANCE, LOAD)
+    R(numa, BALANCE, NODE) R(numa, BALANCE, OKAY)    R(numa, BALANCE, TASK) R(numa, WHERE, RUNNING, SERVICE_NAME) R(numa, WHERE, RUNNING, TASK) R(numa, NODE, MEMORY, CPU)
+
     /* services */
     R(services_list, SERVICE) R(services_list, SERVICE_NAME) R(services_list, RUNNING, SERVICE_NAME)
     R(services_list, STATE, SERVICE_NAME) R(services_list, ALIVE, SERVICE_NAME) R(services_list, UP, SERVICE_NAME)
@@ -170,6 +175,9 @@ static const uint8_t also[INTENT_COUNT][ALSO_MAX] = {
                           C_NUMBER, C_TASK, C_LOAD, C_ALL, C_TASK_ID, C_SERVICE_NAME, C_LEFT},
     [INTENT_top] = {C_NUMBER, C_TASK, C_SERVICE, C_USED, C_MEMORY, C_CPU, C_MOST, C_BUSY, C_CONSUME, C_SORT, C_LOAD, C_PER,
                     C_ALL, C_RUNNING, C_MACHINE, C_TASK_ID, C_LAST, C_EVERY, C_STATE, C_TOTAL, C_FREE},
+    [INTENT_numa] = {C_MEMORY, C_CPU, C_TASK, C_SERVICE, C_SERVICE_NAME, C_TASK_ID, C_NUMBER, C_FREE, C_USED, C_TOTAL, C_ALL,
+                     C_STATE, C_MACHINE, C_PER, C_DETAIL, C_LOAD, C_BUSY, C_RUNNING, C_EVERY, C_STATS, C_OKAY, C_LEFT, C_ALIVE,
+                     C_NODE, C_BALANCE, C_UP},
     [INTENT_services_list] = {C_ALL, C_TASK, C_SERVICE, C_RUNNING, C_STATE, C_ALIVE, C_UP, C_OKAY, C_MACHINE, C_CRASHED,
                               C_RESTARTED, C_PROBLEM, C_EVERY, C_DETAIL, C_NAME, C_LAST},
     [INTENT_service_restart] = {C_SERVICE, C_TASK, C_RUNNING, C_UP},

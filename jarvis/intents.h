@@ -28,6 +28,7 @@ enum slot_id {
     X(tasks, 0)                                                 \
     X(task_info, S(task))                                       \
     X(top, S(count) | S(sort))                                  \
+    X(numa, S(task))                                            \
     X(services_list, S(service))                                \
     X(service_restart, S(service))                              \
     X(service_stop, S(service))                                 \

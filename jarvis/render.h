@@ -54,6 +54,9 @@ const char *share_text(char *out, uint64_t part, uint64_t whole, enum language l
 const char *bar_text(char *out, unsigned width, uint64_t part, uint64_t whole);
 /* "######": as long as part is of whole, at most `width` */
 const char *stroke_text(char *out, unsigned width, uint64_t part, uint64_t whole);
+#define BITS_TEXT 176
+/* The numbers of the bits that are set: "0-3,7"; "" for none. out has BITS_TEXT bytes */
+const char *bits_text(char *out, uint64_t bits);
 /* IPv6 in RFC 5952's form, or the IPv4 address of ::ffff:a.b.c.d. out: 48 bytes */
 const char *address_text(char *out, const uint8_t address[16]);
 size_t text_width(const char *text); /* columns on a terminal: letters of UTF-8 */

@@ -1,4 +1,5 @@
 #include "jarvis/session.h"
+#include "jarvis/numa_view.h"
 #include "jarvis/watch.h"
 #include <proto/protocol.h>
 #include <stdlib.h>
@@ -265,6 +266,13 @@ static void take_cap(struct session *s, unsigned kind, handle_t cap)
     s->authority.rights[kind] = info.rights;
 }
 
+/* What the time since a look is reckoned from when somebody asks. */
+static void look_around(const struct session *s)
+{
+    usage_note(s->authority.caps[CAP_TRACE]);
+    numa_view_note(s->authority.caps[CAP_TRACE]);
+}
+
 status_t session_authority(struct sessions *sessions, const struct jarvis_authority *about,
                            const handle_t caps[CAP_KINDS])
 {
@@ -278,7 +286,7 @@ status_t session_authority(struct sessions *sessions, const struct jarvis_author
     for (unsigned i = 0; i < CAP_KINDS; i++)
         take_cap(s, i, caps[i]);
     s->who.role = about->role;
-    usage_note(s->authority.caps[CAP_TRACE]);
+    look_around(s);
     return OK;
 }
 
@@ -292,7 +300,7 @@ status_t session_request(struct sessions *sessions, const struct jarvis_request 
     if (s->busy || request->length > sizeof line)
         return ERR_BAD_STATE;
     memcpy(line, s->buffer->request, request->length); /* copy, then read: rconsole could change it meanwhile */
-    usage_note(s->authority.caps[CAP_TRACE]);
+    look_around(s);
     answer_init(&answer, answer_memory, sizeof answer_memory, s->dialogue.language);
     s->action = execute_line(line, request->length, &s->dialogue, &s->authority, &s->who, &answer);
     s->serial = request->serial;

@@ -182,6 +182,8 @@ static void read_event(const struct source *from)
 
 static void read_task(const struct source *from)
 {
+    if (from->clause->intent == INTENT_numa && !find(from, C_SERVICE_NAME) && !find(from, C_TASK_ID))
+        return; /* all of them: "node 1" is no task, nor is a word that we do not know */
     if (!add_number(from, SLOT_task, C_TASK_ID) && !add_number(from, SLOT_task, C_NUMBER))
         add_service(from, SLOT_task);
 }

@@ -65,6 +65,7 @@ status_t tool_status(struct call *call);
 status_t tool_memory(struct call *call);
 status_t tool_time(struct call *call);
 status_t tool_pools(struct call *call);
+status_t tool_numa(struct call *call);
 status_t tool_tasks(struct call *call);
 status_t tool_task_info(struct call *call);
 status_t tool_top(struct call *call);
@@ -99,5 +100,7 @@ status_t tool_logout(struct call *call);
 result_t tasks_read(handle_t trace, const struct task_info **tasks);
 /* By name or number in digits; NULL: none. */
 const struct task_info *task_find(const struct task_info *tasks, size_t count, const char *which);
+/* Says that there is no such task. Returns ERR_NOT_FOUND. */
+status_t task_not_found(struct call *call, const char *which);
 /* Notes how much CPU each task has used so far, so that `top` can tell what happened since. */
 void usage_note(handle_t trace);

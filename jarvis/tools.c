@@ -28,6 +28,9 @@ const struct tool tools[INTENT_COUNT] = {
          RIGHT_TRACE_OBSERVE, SLOT_task, tool_task_info)
     TOOL(top, "the busiest tasks", "les tâches les plus actives", "top 5, top by memory", "top 5, top mémoire", READS, TRACE,
          RIGHT_TRACE_OBSERVE, NO_SLOT, tool_top)
+    TOOL(numa, "nodes, CPUs, memory: who lives where, what is out of balance",
+         "nœuds, CPU, mémoire : qui vit où, ce qui est déséquilibré", "numa, numa netsrv", "numa, mémoire par nœud", READS, TRACE,
+         RIGHT_TRACE_OBSERVE, NO_SLOT, tool_numa)
     TOOL(services_list, "the services and their state", "les services et leur état", "services", "services", READS, INIT,
          SERVICE_READ, NO_SLOT, tool_services_list)
     TOOL(service_restart, "restart a service (operator)", "redémarrer un service (opérateur)", "restart netsrv",

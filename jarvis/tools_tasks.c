@@ -35,6 +35,15 @@ const struct task_info *task_find(const struct task_info *tasks, size_t count, c
     return NULL;
 }
 
+status_t task_not_found(struct call *call, const char *which)
+{
+    answer_error(call->out, "not_found",
+                 T(call->out, "There is no task \"%s\"; `tasks` lists them all.",
+                   "Il n'y a pas de tâche « %s » ; `tâches` les montre toutes."),
+                 which);
+    return ERR_NOT_FOUND;
+}
+
 static void row_memory(struct sheet *sheet, const struct task_info *task)
 {
     char a[UNIT_TEXT];
@@ -78,6 +87,7 @@ status_t tool_tasks(struct call *call)
 static void task_facts(struct sheet *sheet, const struct task_info *task)
 {
     struct answer *out = sheet->out;
+    char cpus[BITS_TEXT];
     sheet_label(sheet, "id", T(out, "Task", "Tâche"));
     put_number(sheet, task->id);
     sheet_label(sheet, "name", T(out, "Name", "Nom"));
@@ -88,6 +98,10 @@ static void task_facts(struct sheet *sheet, const struct task_info *task)
     put_number(sheet, task->priority);
     sheet_label(sheet, "cpu", T(out, "Last on CPU", "Dernier CPU"));
     put_number(sheet, task->cpu);
+    sheet_label(sheet, "affinity", T(out, "May run on CPUs", "CPU permis"));
+    put_text(sheet, bits_text(cpus, task->affinity));
+    sheet_label(sheet, "home_node", T(out, "Home node", "Nœud"));
+    put_number(sheet, task->home_node);
     sheet_label(sheet, "cpu_time_ns", T(out, "CPU time", "Temps CPU"));
     put_time(sheet, task->cpu_time_ns);
     sheet_label(sheet, "age_ns", T(out, "Running for", "Tourne depuis"));
@@ -130,13 +144,8 @@ status_t tool_task_info(struct call *call)
     if (n < 0)
         return call_failed(call, CAP_TRACE, (status_t)n);
     const struct task_info *task = task_find(tasks, (size_t)n, which);
-    if (!task) {
-        answer_error(call->out, "not_found",
-                     T(call->out, "There is no task \"%s\"; `tasks` lists them all.",
-                       "Il n'y a pas de tâche « %s » ; `tâches` les montre toutes."),
-                     which);
-        return ERR_NOT_FOUND;
-    }
+    if (!task)
+        return task_not_found(call, which);
     say_task(call->out, task, call->clause->focus);
     struct sheet *sheet = sheet_facts(call->out, "task_info");
     task_facts(sheet, task);

@@ -83,6 +83,24 @@ const char *stroke_text(char *out, unsigned width, uint64_t part, uint64_t whole
     return out;
 }
 
+const char *bits_text(char *out, uint64_t bits)
+{
+    size_t n = 0;
+    *out = 0;
+    for (unsigned first = 0; first < 64; first++) {
+        if (!(bits >> first & 1))
+            continue;
+        unsigned last = first;
+        while (last < 63 && bits >> (last + 1) & 1)
+            last++;
+        const char *comma = n ? "," : "";
+        n += (size_t)(last == first ? snprintf(out + n, BITS_TEXT - n, "%s%u", comma, first)
+                                    : snprintf(out + n, BITS_TEXT - n, "%s%u-%u", comma, first, last));
+        first = last;
+    }
+    return out;
+}
+
 size_t text_width(const char *text)
 {
     size_t width = 0;

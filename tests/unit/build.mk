@@ -49,7 +49,7 @@ test_netsrv_tell_SRCS         := tests/unit/test_netsrv_tell.c $(NETSRV_TESTED_S
 test_netsrv_tell_HOME       := netsrv_host
 
 # rconsole, jarvis
-UNIT_TESTS += test_console_line test_jarvis_parser test_jarvis_plan test_jarvis_trace test_render test_cap_tree
+UNIT_TESTS += test_console_line test_jarvis_parser test_jarvis_plan test_jarvis_trace test_jarvis_numa test_render test_cap_tree
 jarvis_parser_SRCS      := $(addprefix jarvis/,parser.c slots.c grammar.c words.c fold.c values.c lexicon.c lexicon_en.c lexicon_fr.c \
                            lexicon_names.c)
 test_console_line_SRCS  := tests/unit/test_console_line.c rconsole/console_line.c rconsole/login.c
@@ -57,12 +57,14 @@ test_jarvis_parser_SRCS := tests/unit/test_jarvis_parser.c $(jarvis_parser_SRCS)
 test_jarvis_plan_SRCS   := tests/unit/test_jarvis_plan.c tests/unit/jarvis_world.c $(jarvis_parser_SRCS) \
                            $(filter-out jarvis/main.c jarvis/session.c jarvis/world.c $(jarvis_parser_SRCS),$(jarvis_SRCS))
 test_jarvis_trace_SRCS  := tests/unit/test_jarvis_trace.c $(filter-out tests/unit/test_jarvis_plan.c,$(test_jarvis_plan_SRCS))
+test_jarvis_numa_SRCS   := tests/unit/test_jarvis_numa.c $(filter-out tests/unit/test_jarvis_plan.c,$(test_jarvis_plan_SRCS))
 test_cap_tree_SRCS      := tests/unit/test_cap_tree.c init/revoke_way.c $(addprefix jarvis/,cap_tree.c cap_text.c render.c units.c \
                            answer.c json_writer.c values.c)
 test_jarvis_parser_HOME := jarvis_host
 test_jarvis_plan_HOME   := jarvis_host
 test_jarvis_trace_HOME  := jarvis_host
 test_cap_tree_HOME      := jarvis_host
+test_jarvis_numa_HOME   := jarvis_host
 test_render_HOME        := jarvis_host
 test_render_SRCS        := tests/unit/test_render.c $(addprefix jarvis/,render.c units.c answer.c json_writer.c values.c)
 

@@ -20,6 +20,10 @@ void fake_reset(void)
     fake = (struct fake_world){.now = 120000000000ull,
                                .mask = TRACE_CLASS_DEFAULT,
                                .cpus = 2,
+                               .node_infos = fake_nodes,
+                               .cpu_infos = fake_cpus,
+                               .node_count = 2,
+                               .cpu_info_count = 2,
                                .bytes = {TRACE_PACKET_HEADER, TRACE_PACKET_HEADER},
                                .log = "[    0.001000] kernel: started\n"
                                       "[  100.000000] netsrv: link error on en0\n"
@@ -35,6 +39,7 @@ static const struct task_info fake_tasks[] = {
      .used_pages = 30,
      .quota_pages = 100,
      .cpu_time_ns = 5000000,
+     .affinity = 3,
      .capabilities = 3},
     {.id = 4,
      .name = "netsrv",
@@ -43,6 +48,7 @@ static const struct task_info fake_tasks[] = {
      .used_pages = 200,
      .quota_pages = 640,
      .cpu_time_ns = 90000000,
+     .affinity = 1,
      .capabilities = 2},
     {.id = 7,
      .name = "jarvis",
@@ -51,8 +57,38 @@ static const struct task_info fake_tasks[] = {
      .used_pages = 400,
      .quota_pages = 640,
      .cpu_time_ns = 60000000,
+     .cpu = 1,
+     .home_node = 1,
+     .affinity = 3,
      .capabilities = 1},
 };
+
+/* Node 1 is the larger one; its CPU runs Jarvis. */
+const struct node_info fake_nodes[2] = {{.id = 0,
+                                         .cpu_count = 1,
+                                         .task_count = 2,
+                                         .node_count = 2,
+                                         .cpus = 1,
+                                         .total_pages = 16384,
+                                         .free_pages = 8192,
+                                         .local_pages = 4096,
+                                         .remote_pages = 2048,
+                                         .local_allocations = 5000,
+                                         .remote_allocations = 10,
+                                         .distance = {10, 21}},
+                                        {.id = 1,
+                                         .cpu_count = 1,
+                                         .task_count = 1,
+                                         .node_count = 2,
+                                         .cpus = 2,
+                                         .total_pages = 49152,
+                                         .free_pages = 49152,
+                                         .local_allocations = 990,
+                                         .remote_allocations = 5,
+                                         .distance = {21, 10}}};
+const struct cpu_info fake_cpus[2] = {
+    {.id = 0, .idle_ns = 60000000000ull, .steals_near = 1, .migrations = 4, .ipis = 7, .lock_waited_ns = 1500000},
+    {.id = 1, .apic_id = 4, .node = 1, .task = 7, .idle_ns = 119000000000ull, .steals_far = 2, .migrations = 3}};
 
 static result_t give(void *buffer, size_t bytes, const void *records, size_t size, size_t count)
 {
@@ -82,6 +118,16 @@ static result_t info_tasks(uint64_t index, void *buffer, size_t bytes)
 {
     (void)index;
     return give(buffer, bytes, fake_tasks, sizeof fake_tasks[0], 3);
+}
+
+static result_t info_nodes(uint64_t index, void *buffer, size_t bytes)
+{
+    return give(buffer, bytes, fake.node_infos + index, sizeof fake_nodes[0], fake.node_count - index);
+}
+
+static result_t info_cpus(uint64_t index, void *buffer, size_t bytes)
+{
+    return give(buffer, bytes, fake.cpu_infos + index, sizeof fake_cpus[0], fake.cpu_info_count - index);
 }
 
 /* 1 and 2: init's channel and trace; 5: netsrv's irq; 6 to 8: derived from 1, in a chain; 9: from 4, which nobody holds. */
@@ -265,7 +311,9 @@ result_t world_info(handle_t trace, uint32_t kind, uint64_t index, void *buffer,
                                                       [INFO_OBJECTS] = info_objects,
                                                       [INFO_CRASH] = info_crash,
                                                       [INFO_CRASH_CLEAR] = info_crash_clear,
-                                                      [INFO_TRACE_STATE] = info_trace_state};
+                                                      [INFO_TRACE_STATE] = info_trace_state,
+                                                      [INFO_CPUS] = info_cpus,
+                                                      [INFO_NODES] = info_nodes};
     if (trace != FAKE_TRACE)
         return ERR_BAD_HANDLE;
     return fake.trace_status != OK ? fake.trace_status : kinds[kind](index, buffer, bytes);

@@ -350,12 +350,12 @@ static const char *json_skip(const char *t)
 static void every_tool_gives_one_json_document(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"status",      "memory",    "tasks",       "task 4",       "top",
-                                        "services",    "devices",   "network",     "connections",  "caps netsrv",
-                                        "caps",        "caps tree", "caps tree 6", "caps tree 99", "trace dump 3",
-                                        "trace stats", "pools",     "log",         "whoami",       "help memory",
-                                        "help",        "time",      "crash",       "task 99",      "restart netsrv",
-                                        "sandwich",    "restart"};
+    static const char *const lines[] = {
+        "status",      "memory",       "tasks",        "task 4",         "top",          "services",
+        "devices",     "network",      "connections",  "caps netsrv",    "caps",         "caps tree",
+        "caps tree 6", "caps tree 99", "trace dump 3", "trace stats",    "pools",        "log",
+        "whoami",      "help memory",  "numa",         "numa netsrv",    "numa task 99", "help",
+        "time",        "crash",        "task 99",      "restart netsrv", "sandwich",     "restart"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         char line[64];
         snprintf(line, sizeof line, "%s --json", lines[i]);

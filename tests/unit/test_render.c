@@ -37,6 +37,24 @@ static void sizes_and_times_are_words(void **state)
     assert_string_equal(stroke_text(t, 8, 9, 4), "########");
 }
 
+static void bits_are_ranges(void **state)
+{
+    (void)state;
+    char t[BITS_TEXT];
+    assert_string_equal(bits_text(t, 0), "");
+    assert_string_equal(bits_text(t, 1), "0");
+    assert_string_equal(bits_text(t, 0x8f), "0-3,7");
+    assert_string_equal(bits_text(t, ~0ul), "0-63");
+    assert_string_equal(bits_text(t, 1ul << 63 | 1), "0,63");
+    size_t longest = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        static const uint64_t dense[] = {0x5555555555555555, 0xdb6db6db6db6db6d, 0xb6db6db6db6db6db};
+        size_t n = strlen(bits_text(t, dense[i]));
+        longest = n > longest ? n : longest;
+    }
+    assert_true(longest > 100 && longest + 1 < BITS_TEXT);
+}
+
 static void addresses_are_short(void **state)
 {
     (void)state;
@@ -156,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_and_times_are_words),
+        cmocka_unit_test(bits_are_ranges),
         cmocka_unit_test(addresses_are_short),
         cmocka_unit_test(tables_align_and_hold_no_control_bytes),
         cmocka_unit_test(the_same_calls_write_json),

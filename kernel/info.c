@@ -16,6 +16,8 @@
 
 void task_describe(const struct task *task, struct task_info *info);
 void cap_describe(const struct cap *cap, struct cap_info *info);
+void cpu_describe(const struct cpu *cpu, struct cpu_info *info);
+void node_describe(uint32_t node, struct node_info *info);
 uint64_t boot_to_user_ns; /* main.c sets it when init starts */
 
 /* Where a record goes, and how many have gone there. */
@@ -59,7 +61,7 @@ static struct syscall_result info_system(struct sink *sink, uint64_t index)
     __builtin_memcpy(info.cpu_model, cpu_model, sizeof info.cpu_model);
     info.syscalls = task_syscalls_total();
     for (uint32_t i = 0; i < cpu_count; i++) {
-        info.idle_ns += (uint64_t)((unsigned __int128)sched_idle_tsc(i) * clock_mult >> 32);
+        info.idle_ns += clock_ns_of_ticks(sched_idle_tsc(i));
         info.context_switches += cpus[i].switches;
         info.interrupts += cpus[i].interrupts;
         info.page_faults += cpus[i].page_faults;
@@ -107,6 +109,29 @@ static struct syscall_result info_caps(struct sink *sink, uint64_t index)
         if (sink->bytes < sizeof info)
             break;
         cap_describe(cap, &info);
+        status = sink_put(sink, &info, sizeof info);
+    }
+    return sink_result(sink, status);
+}
+
+static struct syscall_result info_cpus(struct sink *sink, uint64_t index)
+{
+    status_t status = OK;
+    for (uint64_t i = index; i < cpu_count && sink->bytes >= sizeof(struct cpu_info) && !status; i++) {
+        struct cpu_info info;
+        cpu_describe(&cpus[i], &info);
+        status = sink_put(sink, &info, sizeof info);
+    }
+    return sink_result(sink, status);
+}
+
+static struct syscall_result info_nodes(struct sink *sink, uint64_t index)
+{
+    status_t status = OK;
+    uint64_t count = sched_machine.node_count;
+    for (uint64_t i = index; i < count && sink->bytes >= sizeof(struct node_info) && !status; i++) {
+        struct node_info info;
+        node_describe((uint32_t)i, &info);
         status = sink_put(sink, &info, sizeof info);
     }
     return sink_result(sink, status);
@@ -225,6 +250,8 @@ static const struct {
     [INFO_CRASH] = {info_crash, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
     [INFO_CRASH_CLEAR] = {info_crash_clear, OBJECT_TRACE, RIGHT_TRACE_CONTROL},
     [INFO_TRACE_STATE] = {info_trace_state, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_CPUS] = {info_cpus, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
+    [INFO_NODES] = {info_nodes, OBJECT_TRACE, RIGHT_TRACE_OBSERVE},
 };
 
 struct syscall_result sys_system_info(uint64_t handle, uint64_t kind, uint64_t index, uint64_t buffer, uint64_t bytes)

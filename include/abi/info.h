@@ -58,10 +58,11 @@ struct node_info {
     uint32_t id;                    /* 0 .. node_count - 1; 0 is the boot CPU's */
     uint32_t cpu_count, task_count; /* CPUs online; tasks at home here */
     uint32_t node_count;
-    uint64_t cpus;                                  /* a bit each */
-    uint64_t total_pages, free_pages;               /* its memory */
-    uint64_t local_pages, remote_pages;             /* in use by tasks at home here, and by tasks at home elsewhere */
-    uint64_t local_allocations, remote_allocations; /* since boot, of frames for tasks at home here: here, elsewhere */
+    uint64_t cpus;                    /* a bit each */
+    uint64_t total_pages, free_pages; /* its memory, what the kernel took at the start, before all else, apart */
+    /* in use by tasks at home here, the kernel and its CPUs here among them; and by tasks at home elsewhere */
+    uint64_t local_pages, remote_pages;
+    uint64_t local_allocations, remote_allocations; /* pages since boot for tasks at home here: from here, elsewhere */
     uint8_t distance[NODE_INFO_NODES];              /* to each node; 10: itself, 20: twice as far */
 };
 

@@ -20,7 +20,10 @@ struct region {
 static struct frame *frames;
 static uint64_t frames_first, frames_count; /* frame number of frames[0], and how many */
 static uint32_t free_lists[FRAME_NODES_MAX][BLOCK_ORDER_MAX + 1];
-static uint64_t total_frames[FRAME_NODES_MAX], free_frames[FRAME_NODES_MAX], remote_frames[FRAME_NODES_MAX];
+/* In frames, by node. Since boot were put into its lists, and taken: the rest is free. */
+static uint64_t total_frames[FRAME_NODES_MAX], put_frames[FRAME_NODES_MAX], taken_frames[FRAME_NODES_MAX];
+/* In use by who asked another node; and since boot taken by those, and from others by who asked this one. */
+static uint64_t remote_frames[FRAME_NODES_MAX], taken_by_others[FRAME_NODES_MAX], taken_elsewhere[FRAME_NODES_MAX];
 static uint8_t fallback[FRAME_NODES_MAX][FRAME_NODES_MAX];
 static uint32_t fallback_count;
 static struct region regions[REGIONS_MAX];
@@ -34,7 +37,8 @@ void frame_init(struct frame *array, uint64_t first, uint64_t count)
     region_count = 0;
     fallback_count = FRAME_NODES_MAX;
     for (unsigned node = 0; node < FRAME_NODES_MAX; node++) {
-        total_frames[node] = free_frames[node] = remote_frames[node] = 0;
+        total_frames[node] = put_frames[node] = taken_frames[node] = 0;
+        remote_frames[node] = taken_by_others[node] = taken_elsewhere[node] = 0;
         for (unsigned i = 0; i < FRAME_NODES_MAX; i++)
             fallback[node][i] = (uint8_t)((node + i) % FRAME_NODES_MAX);
         for (unsigned order = 0; order <= BLOCK_ORDER_MAX; order++)
@@ -145,7 +149,7 @@ void frame_add_region(uint64_t start_physical, uint64_t bytes, uint32_t node)
         block_insert(region->end, order, node);
         region->end += 1ul << order;
     }
-    free_frames[node] += end - start;
+    put_frames[node] += end - start;
     total_frames[node] += end - start;
 }
 
@@ -171,7 +175,7 @@ static inline uint64_t node_alloc(unsigned order, uint32_t node)
         list_push(index + (1u << have), have, node);
     }
     mark_used(index, order, node);
-    free_frames[node] -= 1ul << order;
+    taken_frames[node] += 1ul << order;
     return (frames_first + index) << PAGE_SHIFT;
 }
 
@@ -185,6 +189,8 @@ static __attribute__((noinline)) uint64_t alloc_remote(unsigned order, uint32_t 
         for (uint32_t k = 0; k < 1u << order; k++)
             frames[index + k].remote = 1;
         remote_frames[node] += 1ul << order;
+        taken_by_others[node] += 1ul << order;
+        taken_elsewhere[asked] += 1ul << order;
         return physical;
     }
     return 0;
@@ -209,7 +215,7 @@ void frame_free(uint64_t physical, unsigned order)
         frames[index + i].state = FRAME_HOLE; /* a second free is caught while the block stays whole */
     }
     uint32_t node = frames[index].node;
-    free_frames[node] += count;
+    put_frames[node] += count;
     if (frames[index].remote)
         remote_frames[node] -= count;
     block_insert(index, order, node);
@@ -224,14 +230,18 @@ struct frame *frame_of(uint64_t physical)
 struct frame_node frame_node(uint32_t node)
 {
     node %= FRAME_NODES_MAX;
-    return (struct frame_node){total_frames[node], free_frames[node], remote_frames[node]};
+    return (struct frame_node){.total = total_frames[node],
+                               .free = put_frames[node] - taken_frames[node],
+                               .remote = remote_frames[node],
+                               .given_near = taken_frames[node] - taken_by_others[node],
+                               .given_far = taken_elsewhere[node]};
 }
 
 uint64_t frame_free_count(void)
 {
     uint64_t count = 0;
     for (uint32_t node = 0; node < fallback_count; node++)
-        count += free_frames[node];
+        count += put_frames[node] - taken_frames[node];
     return count;
 }
 

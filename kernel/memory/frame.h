@@ -43,6 +43,7 @@ uint64_t frame_total_count(void);
 struct frame_node {
     uint64_t total, free;
     uint64_t remote; /* in use by those who asked another node; total - free - remote are in use near by */
+    uint64_t given_near, given_far; /* since boot, to those who asked this node: its own, and another's */
 };
 struct frame_node frame_node(uint32_t node);
 /* Zeroed page; 0 when there is none. Kernel only (physmap). */

@@ -11,7 +11,7 @@
 #include "kernel/x86/platform.h"
 
 struct task *task_slots[TASKS_MAX];
-uint32_t task_count;
+uint32_t task_count, task_homes[NUMA_NODES_MAX];
 
 #define RFLAGS_USER 0x202ul /* interrupts on */
 
@@ -36,6 +36,7 @@ static status_t task_slot_take(struct task *task)
         task->index = next++ % TASKS_MAX;
         task_slots[task->index] = task;
         task_count++;
+        task_homes[task->account->node]++;
         return OK;
     }
     return ERR_TABLE_FULL;
@@ -92,6 +93,7 @@ static void task_free(struct task *task)
     if (task_slots[task->index] == task) {
         task_slots[task->index] = NULL;
         task_count--;
+        task_homes[task->account->node]--;
     }
     struct account *account = task->account;
     slab_free(task);

@@ -8,6 +8,7 @@
 #pragma once
 #include "kernel/ipc/channel.h"
 #include "kernel/list.h"
+#include "kernel/memory/numa.h"
 #include "kernel/sched/timerq.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/trap.h"
@@ -86,6 +87,7 @@ struct task_object {
 #define TASKS_MAX 1024
 extern struct task *task_slots[TASKS_MAX];
 extern uint32_t task_count;
+extern uint32_t task_homes[NUMA_NODES_MAX]; /* of these, how many are at home where */
 
 static inline uint32_t task_id(const struct task *task)
 {

@@ -164,7 +164,7 @@ void task_describe(const struct task *task, struct task_info *info)
         .state = task->state,
         .priority = task->priority,
         .cpu = task->cpu,
-        .cpu_time_ns = (uint64_t)((unsigned __int128)ticks * clock_mult >> 32),
+        .cpu_time_ns = clock_ns_of_ticks(ticks),
         .started_ns = task->started_ns,
         .quota_pages = (uint32_t)(task->account->limit_bytes / PAGE_SIZE),
         .used_pages = (uint32_t)((task->account->used_bytes - task->account->lent_bytes + PAGE_SIZE - 1) / PAGE_SIZE),

@@ -116,7 +116,7 @@ void apic_timer_calibrate(void)
     if (deadline_mode)
         return;
     uint32_t left = apic_read(APIC_TIMER_CURRENT);
-    uint64_t ns = clock_tsc_to_ns(tsc_read() - calibration_tsc);
+    uint64_t ns = clock_ns_of_ticks(tsc_read() - calibration_tsc);
     ticks_per_ns_32 = muldiv64((uint64_t)(UINT32_MAX - left) << 16, 1ul << 16, ns ? ns : 1);
     apic_write(APIC_TIMER_INITIAL, 0);
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER);

@@ -4,5 +4,3 @@
 
 void apic_timer_calibrate(void); /* once the TSC's frequency is known */
 void apic_stop_others(void);     /* an NMI to every other CPU */
-
-uint64_t clock_tsc_to_ns(uint64_t tsc_ticks); /* a difference, not a time */

@@ -163,14 +163,9 @@ void clock_init(void)
 
 /* ---- Reading it ----------------------------------------------------------------------------------------------------- */
 
-uint64_t clock_tsc_to_ns(uint64_t tsc_ticks)
-{
-    return (uint64_t)((unsigned __int128)tsc_ticks * clock_mult >> 32);
-}
-
 uint64_t clock_ns(void)
 {
-    return clock_tsc_to_ns(tsc_read() - clock_tsc_start);
+    return clock_of_tsc(tsc_read());
 }
 
 uint64_t clock_ns_to_tsc(uint64_t ns)

@@ -53,9 +53,13 @@ static inline uint64_t rdtsc(void)
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
 }
+static inline uint64_t clock_ns_of_ticks(uint64_t ticks) /* a difference of two readings */
+{
+    return (uint64_t)((unsigned __int128)ticks * clock_mult >> 32);
+}
 static inline uint64_t clock_of_tsc(uint64_t tsc)
 {
-    return (uint64_t)((unsigned __int128)(tsc - clock_tsc_start) * clock_mult >> 32);
+    return clock_ns_of_ticks(tsc - clock_tsc_start);
 }
 uint64_t clock_ns_to_tsc(uint64_t ns);
 

@@ -74,13 +74,13 @@ test_docs_SRCS := tests/unit/test_docs.c init/manifest.c
 
 # kernel: the core, on a machine of the host (host_machine.h)
 MACHINE_IOMMU := $(addprefix irq/,iova.c iommu_domain.c vtd.c vtd_context.c vtd_fault.c vtd_flush.c vtd_remap.c vtd_tables.c vtd_unit.c)
-MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_kernel.c slab_host.c vtd_model.c) \
+MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_frames.c host_kernel.c vtd_model.c) \
                 $(addprefix kernel/,cap/account.c cap/cap.c cap/cap_table.c cap/cap_calls.c cap/object.c cap/object_types.c ipc/channel.c ipc/ipc.c ipc/ipc_fast.c \
                   ipc/transfer.c sched/sched.c sched/placement.c sched/task.c memory/numa.c sched/task_calls.c memory/memory_object.c memory/memory_calls.c memory/slab.c \
-                  irq/irq.c irq/ports.c irq/dma.c $(MACHINE_IOMMU) trace/trace.c trace/read.c trace/filter.c info.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
+                  irq/irq.c irq/ports.c irq/dma.c $(MACHINE_IOMMU) trace/trace.c trace/read.c trace/filter.c info.c info_machine.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
 machine_CFLAGS := -fno-pie -Dsched_yield=kernel_sched_yield # the sanitizers call the host's; one set of objects for all
 MACHINE_LIBS  := -no-pie -Wl,-T,tests/unit/host_machine.ld
-UNIT_TESTS += test_cap test_cap_model test_cap_shapes test_use_model test_account test_task test_memory_object test_trace test_trace_filter test_runq
+UNIT_TESTS += test_cap test_cap_model test_cap_shapes test_use_model test_account test_task test_homes test_memory_object test_trace test_trace_filter test_runq
 test_cap_SRCS             := tests/unit/test_cap.c $(MACHINE_SRCS)
 test_cap_HOME           := machine
 test_cap_LIBS             := $(MACHINE_LIBS)
@@ -99,6 +99,9 @@ test_account_LIBS         := $(MACHINE_LIBS)
 test_task_SRCS            := tests/unit/test_task.c $(MACHINE_SRCS)
 test_task_HOME          := machine
 test_task_LIBS            := $(MACHINE_LIBS)
+test_homes_SRCS           := tests/unit/test_homes.c $(MACHINE_SRCS)
+test_homes_HOME         := machine
+test_homes_LIBS           := $(MACHINE_LIBS)
 test_memory_object_SRCS   := tests/unit/test_memory_object.c $(MACHINE_SRCS)
 test_memory_object_HOME := machine
 test_memory_object_LIBS   := $(MACHINE_LIBS)

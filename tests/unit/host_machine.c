@@ -16,12 +16,10 @@
 #include "kernel/x86/platform.h"
 #include "kernel/x86/user.h"
 #include "tests/unit/host_machine.h"
-#include "tests/unit/slab_host.h"
 
 struct task *machine_root, *init_task;
 uint64_t machine_now_ns, machine_armed_ns;
 bool machine_ticks;
-int64_t machine_frames_out, machine_frames_left = -1;
 handle_t machine_root_handle, machine_trace_handle;
 static jmp_buf leave;
 static struct account *all_memory;
@@ -236,40 +234,6 @@ bool memory_is_ram(uint64_t physical, uint64_t bytes)
     return physical < 1ul << 30 && bytes;
 }
 
-/* ---- frames: host memory, "physical" as the physmap has it ---- */
-
-uint64_t frame_alloc_zeroed(unsigned order, uint32_t node)
-{
-    (void)node;
-    if (machine_frames_left == 0)
-        return 0;
-    machine_frames_left -= machine_frames_left > 0;
-    machine_frames_out += 1 << order;
-    void *frames = aligned_alloc(PAGE_SIZE, PAGE_SIZE << order);
-    assert_non_null(frames);
-    return virt_to_phys(memset(frames, 0, PAGE_SIZE << order));
-}
-uint64_t frame_alloc(unsigned order, uint32_t node)
-{
-    uint64_t physical = frame_alloc_zeroed(order, node);
-    if (physical)
-        memset(phys_to_virt(physical), 0xa5, PAGE_SIZE << order);
-    return physical;
-}
-void frame_free(uint64_t physical, unsigned order)
-{
-    machine_frames_out -= 1 << order;
-    free(phys_to_virt(physical));
-}
-uint64_t frame_free_count(void)
-{
-    return 1 << 20;
-}
-uint64_t frame_total_count(void)
-{
-    return 1 << 20;
-}
-
 /* ---- running tasks ---- */
 
 bool machine_alive(const struct task *task)
@@ -387,14 +351,29 @@ static handle_t root_names(enum object_type type)
     return cap->handle;
 }
 
-int machine_setup(void **state)
+/* The scheduler has one CPU; where tasks are at home is decided for a machine of `nodes` nodes of `node_cpus` CPUs each. */
+static void nodes_make(uint32_t node_count, uint32_t node_cpus, const uint64_t *pages)
+{
+    uint8_t node_of[CPU_MAX];
+    numa_one_node(&numa);
+    numa.node_count = node_count;
+    for (uint32_t node = 0; node < node_count; node++)
+        for (uint32_t to = 0; to < node_count; to++)
+            numa.distance[node][to] = node == to ? NUMA_DISTANCE_SELF : NUMA_DISTANCE_UNKNOWN;
+    numa_orders(&numa);
+    for (uint32_t cpu = 0; cpu < node_count * node_cpus; cpu++)
+        node_of[cpu] = (uint8_t)(cpu / node_cpus);
+    sched_machine_init(&sched_machine, &numa, node_count * node_cpus, node_of);
+    machine_nodes_fill(pages, node_count);
+}
+
+static int setup_with(uint32_t node_count, uint32_t node_cpus, const uint64_t *pages)
 {
     struct task_create_args args = {.name = "root", .priority = 24, .quota_pages = 1 << 18};
-    (void)state;
     cpu_start();
     machine_armed_ns = UINT64_MAX;
     sched_init_cpu(&cpus[0]);
-    sched_machine_start();
+    nodes_make(node_count, node_cpus, pages);
     idle = cpus[0].current;
     paging_kernel_root = frame_alloc_zeroed(0, 0);
     trace_init_cpu(&cpus[0], 2);
@@ -404,6 +383,20 @@ int machine_setup(void **state)
     machine_root_handle = root_names(OBJECT_ROOT);
     machine_trace_handle = root_names(OBJECT_TRACE);
     return 0;
+}
+
+int machine_setup(void **state)
+{
+    static const uint64_t pages = 1 << 20;
+    (void)state;
+    return setup_with(1, 1, &pages);
+}
+
+int machine_setup_nodes(void **state)
+{
+    static const uint64_t pages[MACHINE_NODES] = {4096, 4096, 4096, 4096};
+    (void)state;
+    return setup_with(MACHINE_NODES, MACHINE_NODE_CPUS, pages);
 }
 
 int machine_teardown(void **state)

@@ -20,6 +20,9 @@
 #include "kernel/memory/memory_object.h"
 #include "kernel/sched/sched.h"
 
+#define MACHINE_NODES 4
+#define MACHINE_NODE_CPUS 2
+
 #define BLOCKED INT64_MIN /* what SYS says of a call that waits, or whose task is gone */
 
 extern struct task *machine_root; /* creates the others; priority 24 */
@@ -29,7 +32,9 @@ extern int64_t machine_frames_out;                         /* frames given out l
 extern int64_t machine_frames_left;                        /* so many more allocations succeed; -1: all */
 extern handle_t machine_root_handle, machine_trace_handle; /* of the root task: OBJECT_ROOT, OBJECT_TRACE */
 
-int machine_setup(void **state);    /* cmocka: before and after each test */
+int machine_setup(void **state); /* cmocka: before and after each test */
+/* The same with 4 nodes of 2 CPUs and 16 MiB each: for homes and memory, not for the scheduler, which has one CPU. */
+int machine_setup_nodes(void **state);
 int machine_teardown(void **state); /* ends every task, and fails when anything is left */
 
 int64_t machine_syscall(struct task *task, enum syscall_number number, const uint64_t arguments[6]);
@@ -50,5 +55,7 @@ struct task *machine_task_new(const char *name, uint32_t priority, uint32_t quot
 handle_t machine_handle(const struct task *task);
 /* Grants from the root task; the handle in the other task. */
 handle_t machine_grant(struct task *to, handle_t source, uint32_t rights, uint64_t badge);
+uint32_t machine_node_of(uint64_t physical); /* a frame's, that is in use */
+void machine_nodes_fill(const uint64_t *pages, uint32_t count);
 handle_t machine_channel(struct task *owner, uint32_t slots, uint32_t credit);
 struct cap *machine_cap(struct task *task, handle_t handle);

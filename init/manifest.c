@@ -155,6 +155,17 @@ const struct manifest_entry manifest[] = {
         .links = {{.service = "netsrv", .rights = SERVICE_READ | PASS_ON}},
     },
     {
+        .name = "shoot", /* maps, writes and takes away on every CPU: are translations forgotten? */
+        .test_only = true,
+        .priority = 10,
+        .restart = RESTART_NEVER,
+        .quota_pages = 2560,
+        .stack_pages = 4,
+        .affinity = 1,
+        .boot_option = "shoot",
+        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE}, {"root", RIGHT_ROOT_TASK}},
+    },
+    {
         .name = "evilnic", /* before netsrv, so that it gets the first card; devmgr knows no difference between them */
         .test_only = true,
         .priority = 19,

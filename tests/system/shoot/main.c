@@ -2,29 +2,15 @@
  * "SHOOT n rounds, k stale"; "SHOOT leak" when its own pages or capabilities are not back. */
 #include "tests/system/shoot/director.h"
 
-#include <abi/boot_options.h>
+#include "tests/system/clone/option.h"
 #include <lib/ipc.h>
-#include <stdlib.h>
 
-#define SEED_USUAL 1ul
 #define ROUNDS_MAX 1000000000ul
 #define PAGES_SLACK 16 /* an empty page of each slab */
 
 static struct {
     uint64_t rounds, seed;
 } wanted;
-
-static bool read_option(void)
-{
-    size_t length;
-    const char *value = boot_option(boot_line(), "shoot", &length);
-    char *end;
-    if (!value || !length)
-        return false;
-    wanted.rounds = strtoull(value, &end, 10);
-    wanted.seed = *end == ':' ? strtoull(end + 1, &end, 10) : SEED_USUAL;
-    return end == value + length && wanted.rounds && wanted.rounds <= ROUNDS_MAX;
-}
 
 static uint32_t processors(void)
 {
@@ -84,7 +70,7 @@ static bool all_is_back(const struct task_info *before, const struct task_info *
 int main(void)
 {
     uint32_t cpus = processors();
-    if (!read_option()) {
+    if (!counted_option("shoot", &wanted.rounds, &wanted.seed) || wanted.rounds > ROUNDS_MAX) {
         log_error("SHOOT: say shoot=ROUNDS or shoot=ROUNDS:SEED, decimal numbers");
         return 1;
     }

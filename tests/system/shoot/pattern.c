@@ -1,6 +1,7 @@
 #include "tests/system/shoot/shoot.h"
 
-#define WORDS_A_LINE 8 /* one word of a cache line is a place that somebody writes to; the others are looked at less often */
+#define WORDS_A_LINE \
+    8 /* one word of a cache line is a place that somebody writes to; the others are looked at less often */
 
 static uint64_t pattern_word(uint64_t tag, uint64_t i)
 {

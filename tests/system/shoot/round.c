@@ -149,7 +149,7 @@ static uint64_t *reuse(uint64_t tag)
 /* Every writer must come to its end, or be refused. */
 static bool ends_come(void)
 {
-    bool (*is_so)(uint32_t) = !now.way->fault_code     ? writer_is_gone
+    bool (*is_so)(uint32_t) = !now.way->fault_code      ? writer_is_gone
                               : now.order == ORDER_COPY ? was_refused
                                                         : writer_has_stopped;
     return crew_wait(is_so) || failed("a writer goes on as if nothing had happened");

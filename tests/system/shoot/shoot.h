@@ -53,7 +53,7 @@ static inline void relax(void)
 }
 
 /* A writer's word says whose it is; it lies at its own place in each page. */
-#define MARK(writer, count) (0xdead000000000000ul | (uint64_t)((writer) + 1) << 40 | ((count) & 0xfffffffffful))
+#define MARK(writer, count) (0xdead000000000000ul | (uint64_t)((writer) + 1) << 40 | ((count)&0xfffffffffful))
 static inline volatile uint64_t *writer_place(void *base, uint64_t page, uint32_t writer)
 {
     return (volatile uint64_t *)((uint8_t *)base + page * PAGE_SIZE) + 8 * writer;

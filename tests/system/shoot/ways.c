@@ -12,8 +12,7 @@ static status_t for_all(status_t (*what)(handle_t task, struct target *target), 
 
 static status_t map_for(handle_t task, struct target *target)
 {
-    result_t address =
-        memory_map(task, target->child, WINDOW_ADDRESS, 0, target->pages, PROT_READ | PROT_WRITE);
+    result_t address = memory_map(task, target->child, WINDOW_ADDRESS, 0, target->pages, PROT_READ | PROT_WRITE);
     return address < 0 ? (status_t)address : OK;
 }
 

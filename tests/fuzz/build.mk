@@ -32,7 +32,7 @@ fuzz_crash_record_SRCS := tests/fuzz/fuzz_crash_record.c kernel/x86/crash_record
 # the trace tool: streams that anybody sends. SECONDS: so long in every `make test`
 FUZZERS += fuzz_ctf
 fuzz_ctf_SECONDS := 60
-fuzz_ctf_SRCS = tests/fuzz/fuzz_ctf.c tests/unit/trace_synth.c $(addprefix tools/trustos-trace/,model.c mark.c net_names.c) $(trace_reader_SRCS)
+fuzz_ctf_SRCS = tests/fuzz/fuzz_ctf.c tests/unit/trace_synth.c tests/unit/trace_synth_smp.c $(trace_model_SRCS) $(addprefix tools/trustos-trace/,mark.c net_names.c) $(trace_reader_SRCS)
 
 # the tracer: what a viewer on port 2326 may say
 FUZZERS += fuzz_live

@@ -150,17 +150,21 @@ test_placement_SRCS       := $(addprefix tests/unit/,test_placement.c placement_
 
 # the trace's metadata and its tool; trace-synth makes streams for its tests
 HOST_TOOLS += trace-synth
-trace-synth_SRCS := $(addprefix tests/unit/,trace_synth_main.c trace_synth.c) lib/trace_metadata.c
+trace-synth_SRCS := $(addprefix tests/unit/,trace_synth_main.c trace_synth.c trace_synth_smp.c) lib/trace_metadata.c
 UNIT_TESTS += test_trace_metadata test_trace_layout test_trace_reader test_trace_recording
 test_trace_metadata_SRCS  = tests/unit/test_trace_metadata.c $(trace_reader_SRCS)
 test_trace_layout_SRCS    = tests/unit/test_trace_layout.c $(trace_reader_SRCS)
-test_trace_reader_SRCS    = $(addprefix tests/unit/,test_trace_reader.c trace_fixture.c trace_synth.c) $(trace_reader_SRCS)
-test_trace_recording_SRCS = $(addprefix tests/unit/,test_trace_recording.c trace_fixture.c trace_synth.c) \
+test_trace_reader_SRCS    = $(addprefix tests/unit/,test_trace_reader.c trace_fixture.c trace_synth.c trace_synth_smp.c) $(trace_reader_SRCS)
+test_trace_recording_SRCS = $(addprefix tests/unit/,test_trace_recording.c trace_fixture.c trace_synth.c trace_synth_smp.c) \
                             tools/trustos-trace/recording.c $(trace_reader_SRCS)
 test_trace_metadata_HOME  = trace_host
 test_trace_layout_HOME    = trace_host
 test_trace_reader_HOME    = trace_host
 test_trace_recording_HOME = trace_host
+UNIT_TESTS += test_trace_processors
+test_trace_processors_SRCS = $(addprefix tests/unit/,test_trace_processors.c trace_fixture.c trace_synth.c trace_synth_smp.c) \
+                             $(trace_model_SRCS) $(trace_reader_SRCS)
+test_trace_processors_HOME = trace_host
 UNIT_TESTS += test_trace_texts
 test_trace_texts_SRCS     = tests/unit/test_trace_texts.c $(trace_page_SRCS)
 

@@ -6,9 +6,21 @@
 #include <stdint.h>
 #include <abi/trace_events.h>
 
+struct synth_step { /* of a script: an event of abi/trace_events.h, or one of these */
+    uint32_t cpu;
+    uint16_t id;
+    uint64_t at_ns;
+    uint64_t words[3];
+};
+#define SYNTH_SEND 60000 /* the packet ends and is sent */
+#define SYNTH_LOSE 60001 /* the packet ends and is lost */
+
 struct synth_options {
     uint64_t seed, events; /* at least so many; each CPU ends with a whole step */
     uint32_t cpus;
+    uint32_t nodes;                  /* 0: each CPU has tasks of its own; else they share them (trace_synth_smp.c) */
+    const struct synth_step *script; /* in place of dice */
+    size_t steps;
     uint32_t drop_every;     /* the n-th packet of each CPU is not sent; 0: all are */
     uint64_t start_ns;       /* the clock at the beginning */
     uint64_t flush_ns;       /* a packet is closed when so old, smaller than others; 0: when full */

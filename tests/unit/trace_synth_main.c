@@ -23,6 +23,8 @@ static bool set(struct synth_options *options, const char *word)
         options->events = number;
     else if (KEY("cpus") && number >= 1 && number <= SYNTH_CPUS)
         options->cpus = (uint32_t)number;
+    else if (KEY("nodes") && number >= 1 && number <= SYNTH_CPUS)
+        options->nodes = (uint32_t)number;
     else if (KEY("drop_every"))
         options->drop_every = (uint32_t)number;
     else if (KEY("start_ns"))

@@ -3,12 +3,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PINNED_MAX 64
 struct options {
     const char *target; /* a HOST[:PORT], or a trace's DIR or FILE */
     const char *output, *token;
     double from_s, to_s;    /* since boot; 0 and infinity when not given */
     double seconds, idle_s; /* record: ends by itself after; takes a silent connection for dead after. 0: never */
-    bool wait, quiet, utc;
+    bool wait, quiet, utc, figures;
+    const char *pinned[PINNED_MAX]; /* report: TASK=MASK */
+    unsigned pinned_count;
 };
 
 /* Each returns the exit status. */

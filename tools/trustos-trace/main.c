@@ -14,7 +14,7 @@ static const struct command {
     {"record", "o:t:T:i:wqh", "record HOST[:PORT] [-o DIR] [-t SECONDS] [-i SECONDS] [-w] [-q] [--token TOKEN]",
      command_record},
     {"print", "f:e:uh", "print [-u] [--from S] [--to S] DIR|FILE|-", command_print},
-    {"report", "f:e:h", "report [--from S] [--to S] DIR|FILE|-", command_report},
+    {"report", "f:e:Fp:h", "report [--figures] [--from S] [--to S] [--pinned TASK=MASK] DIR|FILE|-", command_report},
     {"timeline", "o:f:e:h", "timeline -o FILE.html [--from S] [--to S] DIR|FILE|-", command_timeline},
     {"perfetto", "o:f:e:h", "perfetto -o FILE.json [--from S] [--to S] DIR|FILE|-", command_perfetto},
 };
@@ -26,6 +26,8 @@ static const struct option long_options[] = {{"output", required_argument, NULL,
                                              {"to", required_argument, NULL, 'e'},
                                              {"idle", required_argument, NULL, 'i'},
                                              {"seconds", required_argument, NULL, 't'},
+                                             {"figures", no_argument, NULL, 'F'},
+                                             {"pinned", required_argument, NULL, 'p'},
                                              {"wait", no_argument, NULL, 'w'},
                                              {"quiet", no_argument, NULL, 'q'},
                                              {"utc", no_argument, NULL, 'u'},
@@ -63,6 +65,12 @@ static bool option(const struct command *command, int letter, struct options *op
     case 'e': return number(optarg, &options->to_s);
     case 'i': return number(optarg, &options->idle_s);
     case 't': return number(optarg, &options->seconds);
+    case 'p':
+        if (options->pinned_count == PINNED_MAX)
+            return false;
+        options->pinned[options->pinned_count++] = optarg;
+        return true;
+    case 'F': options->figures = true; return true;
     case 'w': options->wait = true; return true;
     case 'q': options->quiet = true; return true;
     case 'u': options->utc = true; return true;

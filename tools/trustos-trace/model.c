@@ -1,15 +1,25 @@
-#include "model.h"
+#include "model_parts.h"
+#include <stdlib.h>
 #include <string.h>
+#include "gaps.h"
 
-#define EMIT(model, what, thing)                                  \
-    do {                                                          \
-        if ((model)->sink->what)                                  \
-            (model)->sink->what((model)->sink->context, (thing)); \
-    } while (0)
+/* ---- ready, and where ---- */
 
-static struct model_task *task_of(struct model *model, uint32_t task)
+static void on_migrate(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
-    return table_get(&model->tasks, task, 0, 0);
+    struct model_task *task = model_task_of(model, known->Migrate.task);
+    const struct model_migrate migrate = {.task = known->Migrate.task,
+                                          .from_cpu = known->Migrate.from_cpu,
+                                          .to_cpu = known->Migrate.to_cpu,
+                                          .reason = known->Migrate.reason,
+                                          .from_ns = event->time_ns};
+    model_move_end(model, task, event->time_ns);
+    model_move_begin(task, &migrate);
+}
+
+static void on_start(struct model *model, const struct ctf_event *event, const union known_event *known)
+{
+    model_ready_begin(model_task_of(model, known->TaskStart.task), event->time_ns);
 }
 
 /* ---- who runs ---- */
@@ -27,14 +37,12 @@ enum { SWITCH_REASON = 2 }; /* ContextSwitch's third field, which older kernels 
  * tells of one that lost the CPU and could go on. */
 static void stop_by_reason(struct model *model, uint32_t id, uint32_t reason, uint64_t now)
 {
-    struct model_task *task = task_of(model, id);
+    struct model_task *task = model_task_of(model, id);
     bool calls = reason == TRACE_SWITCH_CALL;
     if (task->is_waiting || !id)
         return;
-    if (reason == TRACE_SWITCH_URGENT || reason == TRACE_SWITCH_SLICE) {
-        task->is_ready = true;
-        task->ready_ns = now;
-    }
+    if (reason == TRACE_SWITCH_URGENT || reason == TRACE_SWITCH_SLICE)
+        model_ready_begin(task, now);
     if (!calls && reason != TRACE_SWITCH_REPLY)
         return;
     task->is_waiting = true;
@@ -49,12 +57,12 @@ static void stop_by_reason(struct model *model, uint32_t id, uint32_t reason, ui
 /* The task got the CPU: it was ready, or was switched to while it waited (a call or an answer went straight to it). */
 static void run_begin(struct model *model, uint32_t id, uint32_t cpu, uint32_t by, uint64_t now)
 {
-    struct model_task *task = task_of(model, id);
+    struct model_task *task = model_task_of(model, id);
     task->ran_ns = now;
-    if (task->is_ready) {
-        struct model_ready ready = {.task = id, .cpu = cpu, .from_ns = task->ready_ns, .to_ns = now};
-        EMIT(model, on_ready, &ready);
-    }
+    model_ready_end(model, id, cpu, now);
+    model_move_end(model, task, now);
+    task->has_cpu = true;
+    task->cpu = cpu;
     if (task->is_waiting) {
         task->wait.to_ns = now;
         task->wait.by = by;
@@ -65,23 +73,37 @@ static void run_begin(struct model *model, uint32_t id, uint32_t cpu, uint32_t b
     task->is_ready = task->is_waiting = task->has_waited = false;
 }
 
+static bool runs_on(const struct model *model, uint32_t task, uint32_t cpu)
+{
+    return cpu < CTF_CPU_MAX && model->cpus[cpu].is_known && model->cpus[cpu].task == task;
+}
+
+/* Who ends a task that runs on another CPU records that CPU's switch away from it. */
+static uint32_t switching_cpu(struct model *model, const struct ctf_event *event, uint32_t prev)
+{
+    const struct model_task *task = prev ? model_task_of(model, prev) : NULL;
+    bool elsewhere = task && task->has_cpu && !runs_on(model, prev, event->cpu) && runs_on(model, prev, task->cpu);
+    return elsewhere ? task->cpu : event->cpu;
+}
+
 static void on_switch(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
-    struct model_cpu *c = &model->cpus[event->cpu];
     uint32_t prev = known->ContextSwitch.prev_task, next = known->ContextSwitch.next_task;
     uint32_t reason = known_has(event, SWITCH_REASON) ? (uint32_t)known->ContextSwitch.reason : MODEL_UNKNOWN;
-    run_end(model, event->cpu, prev, reason, event->time_ns);
-    stop_by_reason(model, prev, reason, event->time_ns);
+    uint32_t cpu = switching_cpu(model, event, prev);
+    struct model_cpu *c = &model->cpus[cpu];
+    run_end(model, cpu, prev, reason, event->time_ns);
     c->is_known = true;
     c->task = next;
     c->from_ns = event->time_ns;
+    stop_by_reason(model, prev, reason, event->time_ns);
     if (next)
-        run_begin(model, next, event->cpu, prev, event->time_ns);
+        run_begin(model, next, cpu, prev, event->time_ns);
 }
 
 static void on_block(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
-    struct model_task *task = task_of(model, known->Block.task);
+    struct model_task *task = model_task_of(model, known->Block.task);
     task->is_waiting = true;
     task->is_ready = false;
     if (known->Block.on == TRACE_WAIT_MESSAGE)
@@ -92,7 +114,7 @@ static void on_block(struct model *model, const struct ctf_event *event, const u
 
 static void on_wakeup(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
-    struct model_task *task = task_of(model, known->Wakeup.task);
+    struct model_task *task = model_task_of(model, known->Wakeup.task);
     struct model_cpu *c = &model->cpus[event->cpu];
     if (c->irq_depth)
         c->irqs[c->irq_depth - 1].woken = known->Wakeup.task;
@@ -103,21 +125,24 @@ static void on_wakeup(struct model *model, const struct ctf_event *event, const 
     }
     task->has_waited = task->is_waiting;
     task->is_waiting = false;
-    task->is_ready = true;
-    task->ready_ns = event->time_ns;
+    if (!task->has_cpu || !runs_on(model, known->Wakeup.task, task->cpu))
+        model_ready_begin(task, event->time_ns);
 }
 
 static void on_exit_task(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
-    (void)event;
-    memset(task_of(model, known->TaskExit.task), 0, sizeof(struct model_task));
+    struct model_task *task = model_task_of(model, known->TaskExit.task);
+    model_ready_end(model, known->TaskExit.task, MODEL_UNKNOWN, event->time_ns);
+    model_move_end(model, task, event->time_ns);
+    free(task->stays);
+    memset(task, 0, sizeof *task);
 }
 
 /* ---- calls ---- */
 
 static void on_call(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
-    struct model_task *task = task_of(model, known->IpcCall.task);
+    struct model_task *task = model_task_of(model, known->IpcCall.task);
     model->unanswered += task->is_calling; /* it timed out, or its server died */
     task->is_calling = true;
     task->call = (struct model_call){.caller = known->IpcCall.task,
@@ -130,13 +155,13 @@ static void on_call(struct model *model, const struct ctf_event *event, const un
 
 static void on_receive(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
-    task_of(model, known->IpcReceive.task)->received_ns = event->time_ns;
+    model_task_of(model, known->IpcReceive.task)->received_ns = event->time_ns;
 }
 
 static void on_reply(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
-    struct model_task *task = task_of(model, known->IpcReply.caller);
-    const struct model_task *server = task_of(model, known->IpcReply.task);
+    struct model_task *task = model_task_of(model, known->IpcReply.caller);
+    const struct model_task *server = model_task_of(model, known->IpcReply.task);
     struct model_call *call = &task->call;
     if (!task->is_calling)
         return;
@@ -164,7 +189,7 @@ static void syscall_end(struct model *model, struct model_task *task)
 
 static void on_syscall_entry(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
-    struct model_task *task = task_of(model, known->SyscallEntry.task);
+    struct model_task *task = model_task_of(model, known->SyscallEntry.task);
     syscall_end(model, task);
     task->is_in_syscall = true;
     task->syscall = (struct model_syscall){.task = known->SyscallEntry.task,
@@ -175,7 +200,7 @@ static void on_syscall_entry(struct model *model, const struct ctf_event *event,
 
 static void on_syscall_exit(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
-    struct model_task *task = task_of(model, known->SyscallExit.task);
+    struct model_task *task = model_task_of(model, known->SyscallExit.task);
     if (!task->is_in_syscall)
         return;
     task->is_in_syscall = false;
@@ -190,6 +215,9 @@ static void on_syscall_exit(struct model *model, const struct ctf_event *event, 
 static void on_irq_entry(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
     struct model_cpu *c = &model->cpus[event->cpu];
+    if (!c->is_known) /* it has run since from_ns, or there would be a switch */
+        c->task = known->IrqEntry.task;
+    c->is_known = true;
     if (c->irq_depth == MODEL_IRQ_DEPTH)
         c->irq_depth = 0; /* exits that are not in the trace: begin anew */
     c->irqs[c->irq_depth++] = (struct model_irq){
@@ -218,6 +246,8 @@ static const event_fn handlers[TRACE_EVENT_COUNT] = {
     [TRACE_Block] = on_block,
     [TRACE_Wakeup] = on_wakeup,
     [TRACE_TaskExit] = on_exit_task,
+    [TRACE_TaskStart] = on_start,
+    [TRACE_Migrate] = on_migrate,
     [TRACE_IpcCall] = on_call,
     [TRACE_IpcReceive] = on_receive,
     [TRACE_IpcReply] = on_reply,
@@ -240,7 +270,10 @@ static void feed_loss(struct model *model, const struct trace_item *item)
         struct model_task *task = model->tasks.entries[i];
         model->dropped_calls += task->is_calling;
         model->dropped_waits += task->is_waiting;
+        model_ready_end(model, model->tasks.keys[i].a, MODEL_UNKNOWN, loss->from_ns);
+        model_move_end(model, task, task->migrate.from_ns);
         task->is_calling = task->is_waiting = task->is_ready = task->is_in_syscall = false;
+        task->has_cpu = task->has_cpu && runs_on(model, model->tasks.keys[i].a, task->cpu);
     }
     if (model->sink->on_loss)
         model->sink->on_loss(model->sink->context, loss, item->time_ns);
@@ -274,12 +307,15 @@ void model_finish(struct model *model, const struct trace *trace, uint64_t end_n
     for (uint32_t i = 0; i < trace->cpu_count; i++) {
         uint32_t cpu = trace->cpus[i];
         const struct model_cpu *c = &model->cpus[cpu];
-        uint64_t told_until = trace->lanes[cpu]->scanned.end_ns, end = told_until < end_ns ? told_until : end_ns;
+        uint64_t told_until = gaps_told_until(trace, cpu), end = told_until < end_ns ? told_until : end_ns;
         if (c->is_known && end > c->from_ns)
             run_end(model, cpu, c->task, MODEL_UNKNOWN, end);
     }
     for (uint32_t i = 0; i < model->tasks.count; i++) {
         struct model_task *task = model->tasks.entries[i];
+        model_ready_end(model, model->tasks.keys[i].a, MODEL_UNKNOWN, end_ns);
+        model_move_end(model, task, end_ns);
+        free(task->stays);
         model->unanswered += task->is_calling;
         syscall_end(model, task);
         task->wait.is_open = true;
@@ -288,6 +324,26 @@ void model_finish(struct model *model, const struct trace *trace, uint64_t end_n
             EMIT(model, on_wait, &task->wait);
     }
     table_free(&model->tasks);
+}
+
+/* What happens before from_ns says only who runs then. */
+static void skip(struct model *model, const struct trace_item *item, uint64_t from_ns)
+{
+    uint32_t cpu = item->kind == TRACE_ITEM_EVENT ? item->event->cpu : item->loss->cpu;
+    struct model_cpu *c = &model->cpus[cpu];
+    union known_event known;
+    c->begun = true;
+    c->from_ns = from_ns;
+    if (item->kind == TRACE_ITEM_LOSS) {
+        c->is_known = false;
+    } else if (item->event->layout->known == TRACE_ContextSwitch && known_decode(item->event, &known)) {
+        uint32_t prev = known.ContextSwitch.prev_task, next = known.ContextSwitch.next_task;
+        c = &model->cpus[switching_cpu(model, item->event, prev)];
+        c->is_known = true;
+        c->task = next;
+        model_task_of(model, next)->has_cpu = true;
+        model_task_of(model, next)->cpu = (uint32_t)(c - model->cpus);
+    }
 }
 
 void model_run_all(struct trace *trace, double from_s, double to_s, struct model *model, const struct model_sink *sink)
@@ -299,6 +355,8 @@ void model_run_all(struct trace *trace, double from_s, double to_s, struct model
     while (!is_cut && trace_next(trace, &item) != TRACE_ITEM_END) {
         double s = (double)item.time_ns / 1e9;
         is_cut = s > to_s;
+        if (s < from_s)
+            skip(model, &item, (uint64_t)(from_s * 1e9));
         if (s < from_s || is_cut)
             continue;
         model_feed(model, &item);

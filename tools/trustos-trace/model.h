@@ -4,7 +4,9 @@
  * Rules
  *  - Items are fed in the order of time; a sink's functions are called when a thing has ended, so by its end.
  *  - Where events were lost nothing is guessed: what ran on that CPU is unknown until its next context switch, and calls and
- *    waits that were open are dropped (and counted), for their end may be among the lost. */
+ *    waits that were open are dropped (and counted), for their end may be among the lost.
+ *  - What is recorded before a wake-up by one CPU may have the later time when clocks differ: a task that is woken while it
+ *    runs goes on running. */
 #pragma once
 #include "known.h"
 #include "names.h"
@@ -29,9 +31,21 @@ struct model_wait { /* from Block, or a switch by its own call or answer, to Wak
     uint64_t object; /* the channel; 0: the trace does not tell */
     uint64_t from_ns, to_ns;
 };
-struct model_ready { /* from Wakeup, or the loss of its CPU, until it runs */
-    uint32_t task, cpu;
+struct model_stay { /* of a ready task in a CPU's queue: until the next, or the end */
+    uint32_t cpu;   /* MODEL_UNKNOWN: the trace does not tell */
+    uint64_t from_ns;
+};
+struct model_ready {    /* from Wakeup, TaskStart, or the loss of its CPU, until it runs */
+    uint32_t task, cpu; /* cpu: where it runs then */
+    bool ran;           /* false: until it or the trace ended, or events were lost */
     uint64_t from_ns, to_ns;
+    const struct model_stay *stays; /* the first begins at from_ns */
+    uint32_t stay_count;
+};
+struct model_migrate {
+    uint32_t task, from_cpu, to_cpu;
+    uint32_t reason;         /* as Migrate says it */
+    uint64_t from_ns, to_ns; /* decided; runs there, or goes elsewhere before, or ends */
 };
 struct model_irq {
     uint32_t vector, cpu, task;
@@ -52,6 +66,7 @@ struct model_sink { /* any may be NULL */
     void (*on_call)(void *context, const struct model_call *call);
     void (*on_wait)(void *context, const struct model_wait *wait);
     void (*on_ready)(void *context, const struct model_ready *ready);
+    void (*on_migrate)(void *context, const struct model_migrate *migrate);
     void (*on_irq)(void *context, const struct model_irq *irq);
     void (*on_syscall)(void *context, const struct model_syscall *syscall);
     void (*on_event)(void *context, const struct ctf_event *event);
@@ -66,8 +81,13 @@ struct model_cpu {
     struct model_irq irqs[MODEL_IRQ_DEPTH];
 };
 struct model_task {
-    bool is_calling, is_waiting, is_ready, is_in_syscall;
-    bool has_waited;              /* and is ready now */
+    bool is_calling, is_waiting, is_ready, is_in_syscall, is_moving;
+    bool has_waited; /* and is ready now */
+    bool has_cpu;    /* cpu is where it runs, ran last or was sent */
+    uint32_t cpu;
+    struct model_migrate migrate; /* is_moving: to_ns is yet to come */
+    struct model_stay *stays;     /* is_ready */
+    uint32_t stay_count, stay_room;
     struct model_syscall syscall; /* to_ns: it waited and ran again; 0: not */
     struct model_call call;
     struct model_wait wait;
@@ -86,5 +106,6 @@ void model_feed(struct model *model, const struct trace_item *item);
 /* Ends what still runs, at end_ns or where its CPU's last packet ends; frees what the model holds. */
 void model_finish(struct model *model, const struct trace *trace, uint64_t end_ns);
 
-/* All of a trace within the seconds given, through a model: the loop of each command. */
+/* All of a trace within the seconds given, through a model: the loop of each command. Who runs on a CPU at from_s is taken
+ * from what comes before. */
 void model_run_all(struct trace *trace, double from_s, double to_s, struct model *model, const struct model_sink *sink);

@@ -24,12 +24,17 @@ static void learn_name(struct names *names, uint32_t task, uint64_t low, uint64_
         memcpy(table_get(&names->tasks, task, 0, 0), name, NAME_SIZE);
 }
 
+static void learn_number(struct table *table, uint32_t key, uint32_t number)
+{
+    table->entry_size = sizeof number;
+    memcpy(table_get(table, key, 0, 0), &number, sizeof number);
+}
+
 /* An answer comes from who receives; a channel that was not seen is 0. */
 static void learn_receiver(struct names *names, uint64_t channel, uint32_t task)
 {
-    names->channels.entry_size = sizeof task;
     if (channel && channel <= UINT32_MAX)
-        memcpy(table_get(&names->channels, (uint32_t)channel, 0, 0), &task, sizeof task);
+        learn_number(&names->channels, (uint32_t)channel, task);
 }
 
 static uint32_t *call_of(struct names *names, uint32_t caller)
@@ -45,16 +50,27 @@ static void learn_answer(struct names *names, uint32_t caller, uint32_t server)
     *channel = 0;
 }
 
+enum { TASK_NAME_NODE = 1 }; /* TaskName's second field, which older kernels do not send */
+
+static void learn_task(struct names *names, const struct ctf_event *event, const union known_event *known)
+{
+    learn_name(names, known->TaskName.task, known->TaskName.name_lo, known->TaskName.name_hi);
+    if (known_has(event, TASK_NAME_NODE))
+        learn_number(&names->homes, known->TaskName.task, known->TaskName.node);
+}
+
 void names_learn(struct names *names, const struct ctf_event *event)
 {
     uint16_t id = event->layout->known;
     union known_event known;
-    if ((id != TRACE_TaskName && id != TRACE_Block && id != TRACE_IpcReceive && id != TRACE_IpcCall &&
-         id != TRACE_IpcReply) ||
+    if ((id != TRACE_TaskName && id != TRACE_CpuNode && id != TRACE_Block && id != TRACE_IpcReceive &&
+         id != TRACE_IpcCall && id != TRACE_IpcReply) ||
         !known_decode(event, &known))
         return;
     if (id == TRACE_TaskName)
-        learn_name(names, known.TaskName.task, known.TaskName.name_lo, known.TaskName.name_hi);
+        learn_task(names, event, &known);
+    else if (id == TRACE_CpuNode)
+        learn_number(&names->nodes, known.CpuNode.cpu, known.CpuNode.node);
     else if (id == TRACE_IpcCall)
         *call_of(names, known.IpcCall.task) = known.IpcCall.channel;
     else if (id == TRACE_IpcReply)
@@ -73,6 +89,22 @@ void names_learn_all(struct names *names, struct trace *trace)
             names_learn(names, item.event);
     }
     trace_rewind(trace);
+}
+
+static uint32_t node_in(const struct table *table, uint32_t key)
+{
+    const uint32_t *node = table_find(table, key, 0, 0);
+    return node ? *node : NAMES_NO_NODE;
+}
+
+uint32_t names_node(const struct names *names, uint32_t cpu)
+{
+    return node_in(&names->nodes, cpu);
+}
+
+uint32_t names_home(const struct names *names, uint32_t task)
+{
+    return node_in(&names->homes, task);
 }
 
 uint32_t names_receiver(const struct names *names, uint64_t channel)
@@ -94,6 +126,8 @@ void names_free(struct names *names)
 {
     table_free(&names->tasks);
     table_free(&names->channels);
+    table_free(&names->nodes);
+    table_free(&names->homes);
     table_free(&names->calls);
 }
 

@@ -7,6 +7,8 @@
 struct names {
     struct table tasks;    /* by task: its name, a string */
     struct table channels; /* by channel: who received there last, a uint32_t */
+    struct table nodes;    /* by CPU: its node, a uint32_t */
+    struct table homes;    /* by task: its home node, a uint32_t */
     struct table calls;    /* by caller: the channel it called last, a uint32_t */
 };
 
@@ -15,6 +17,9 @@ void names_learn_all(struct names *names, struct trace *trace); /* from all of i
 /* "netsrv", or "task 12" without a name; in out[] or constant. */
 const char *names_task(const struct names *names, uint32_t task, char out[32]);
 uint32_t names_receiver(const struct names *names, uint64_t channel); /* its task; 0: not known */
+#define NAMES_NO_NODE UINT32_MAX
+uint32_t names_node(const struct names *names, uint32_t cpu); /* NAMES_NO_NODE: the trace does not tell */
+uint32_t names_home(const struct names *names, uint32_t task);
 /* What the trace calls a value of the field of a known event (TRACE_Block, "on"); its digits in out[] when it has no name. */
 const char *names_value(const struct ctf_layout *layout, uint16_t known, const char *field, uint64_t value,
                         char out[24]);

@@ -1,6 +1,7 @@
 /* The tables of `report`: each file of them counts what the model tells and shows it. */
 #pragma once
 #include "model.h"
+#include "processors.h"
 
 struct report {
     struct trace *trace;
@@ -10,6 +11,7 @@ struct report {
     struct table edges, irqs;                     /* report_calls.c */
     struct table traffic, told, restarts;         /* report_told.c */
     struct table losses;                          /* report.c */
+    struct processors processors;
 };
 
 void report_start_tasks(struct report *report);
@@ -35,6 +37,9 @@ void report_start_told(struct report *report);
 void report_count_told(struct report *report, const struct ctf_event *event);
 void report_show_told(const struct report *report);
 void report_free_told(struct report *report);
+
+void report_show_processors(const struct report *report);
+void report_show_figures(const struct report *report); /* "name value unit" a line, in place of the tables */
 
 /* ---- how tables look ---- */
 

@@ -41,6 +41,7 @@ void report_on_run(void *context, const struct model_run *run)
 {
     struct report *report = context;
     struct task_row *row = table_get(&report->tasks, run->task, 0, 0);
+    processors_on_run(&report->processors, run);
     uint64_t ns = run->to_ns - run->from_ns;
     row->ns += ns;
     row->switches++;
@@ -54,6 +55,9 @@ void report_on_run(void *context, const struct model_run *run)
 void report_on_ready(void *context, const struct model_ready *ready)
 {
     struct report *report = context;
+    processors_on_ready(&report->processors, ready);
+    if (!ready->ran)
+        return;
     struct task_row *row = table_get(&report->tasks, ready->task, 0, 0);
     if (!row->ready.count || ready->to_ns - ready->from_ns > row->ready.max)
         row->ready_ns = ready->from_ns;

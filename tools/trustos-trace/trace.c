@@ -57,6 +57,20 @@ static bool place_add(struct trace_lane *lane, const struct ctf_packet *packet, 
     return true;
 }
 
+static bool loss_add(struct trace *trace, const struct ctf_loss *loss)
+{
+    if (!loss->packets && !loss->events)
+        return true;
+    if ((trace->loss_count & (trace->loss_count - 1)) == 0) {
+        void *more = realloc(trace->losses, (trace->loss_count ? trace->loss_count * 2 : 1) * sizeof *trace->losses);
+        if (!more)
+            return false;
+        trace->losses = more;
+    }
+    trace->losses[trace->loss_count++] = *loss;
+    return true;
+}
+
 static void count_loss(struct trace *trace, const struct ctf_loss *loss)
 {
     trace->lost_packets += loss->packets;
@@ -75,11 +89,13 @@ static enum ctf_result packet_add(struct trace *trace, uint32_t file, const stru
                                   : ctf_broken(error, packet->offset, "out of memory");
     if (result != CTF_OK)
         return CTF_BROKEN;
-    if (!place_add(lane, packet, file))
+    if (!place_add(lane, packet, file) || !loss_add(trace, &loss))
         return ctf_broken(error, packet->offset, "out of memory");
     count_loss(trace, &loss);
     if (!trace->packets++ || packet->begin_ns < trace->begin_ns)
         trace->begin_ns = packet->begin_ns;
+    if (packet->size < TRACE_PACKET_SIZE && packet->end_ns > trace->part_end_ns)
+        trace->part_end_ns = packet->end_ns;
     if (packet->end_ns > trace->end_ns)
         trace->end_ns = packet->end_ns;
     return CTF_OK;
@@ -248,6 +264,7 @@ void trace_close(struct trace *trace)
     files_free(trace);
     ctf_layout_free(trace->layout);
     free(trace->complaints);
+    free(trace->losses);
     free(trace);
 }
 

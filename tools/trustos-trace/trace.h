@@ -5,6 +5,7 @@
  *    what and where. A last packet that is cut (a recording that was interrupted) is no error.
  *  - Items are valid until the next trace_next. */
 #pragma once
+#include <abi/trace_events.h>
 #include "ctf.h"
 
 struct trace_file {
@@ -36,7 +37,10 @@ struct trace {
     struct trace_lane *lanes[CTF_CPU_MAX]; /* by CPU; NULL: no packet of it */
     uint32_t cpus[CTF_CPU_MAX], cpu_count; /* those that are there */
     char *complaints;                      /* lines */
-    struct ctf_event item_event;           /* what trace_next gave out */
+    struct ctf_loss *losses;               /* all of them, each CPU's in order */
+    size_t loss_count;
+    uint64_t part_end_ns; /* of the last packet that was sent before it was full: there was nothing else to send */
+    struct ctf_event item_event; /* what trace_next gave out */
     struct ctf_loss item_loss;
     bool is_broken; /* one of the complaints is an error */
     uint64_t begin_ns, end_ns, packets, lost_packets, lost_events, lost_before, events;

@@ -7,6 +7,7 @@
  *      copied out, goes on at once                reply_recv: nothing new came meanwhile: waits again
  */
 #include "kernel/ipc/ipc.h"
+#include "kernel/sched/balance.h"
 #include "kernel/sched/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/trace/trace.h"
@@ -87,13 +88,12 @@ INLINE void switch_direct(struct cpu *cpu, struct task *next, uint64_t tsc)
         (void)sched_deadline_take(next);
     }
     cpu->slice_end_ns = UINT64_MAX;
-    next->cpu = cpu->id;
     sched_switch_bare(cpu, next, next->root, tsc);
 }
 
 INLINE bool may_run_here(const struct cpu *cpu, const struct task *next)
 {
-    return cpu->runq.ready >> next->priority == 0 && !cpu->resched;
+    return (cpu->runq.ready | balance_waiting) >> next->priority == 0 && !cpu->resched;
 }
 
 /* A deadline that lies in the future is waited for; one that does not is the general path's. */
@@ -193,7 +193,7 @@ struct syscall_result sys_channel_call(uint64_t handle, uint64_t message, uint64
     struct channel *channel = cap ? (struct channel *)cap->object : NULL;
     struct task *server = channel ? channel->receiver : NULL;
     uint64_t word0;
-    if (UNLIKELY(!server || deadline_due(deadline_ns) || !may_run_here(cpu, server) ||
+    if (UNLIKELY(!server || deadline_due(deadline_ns) || !may_run_here(cpu, server) || !balance_may_come(cpu, server) ||
                  server->priority < task->priority || !call_copy_in(task, (const struct msg *)message, &word0)))
         return channel_call_slow(handle, message, deadline_ns);
 
@@ -207,6 +207,7 @@ struct syscall_result sys_channel_call(uint64_t handle, uint64_t message, uint64
     task->slot.sender = cap->sender; /* for call_deliver_failed() */
     caller_waits(task, server, (struct msg *)message, deadline_ns);
     channel->receiver = NULL;
+    balance_moved(server, cpu, TRACE_MIGRATE_CALLED);
     cpu->messages++;
     struct half half = {TRACE_IpcCall, TRACE_SWITCH_CALL, TRACE_WORD(task->id, channel->object.id),
                         TRACE_WORD((uint16_t)word0, badge), 1};
@@ -264,7 +265,7 @@ struct syscall_result sys_channel_reply_recv(uint64_t handle, uint64_t replies, 
     if (LIKELY(channel && (uint32_t)counts == 1 && capacity - 1 < MSG_BATCH_MAX && !deadline_due(deadline_ns) &&
                !channel->news))
         caller = reply_copy_in(task, (const struct msg *)replies, &word0);
-    if (UNLIKELY(!caller || !may_run_here(cpu, caller)))
+    if (UNLIKELY(!caller || caller->cpu != cpu->id || !may_run_here(cpu, caller)))
         return channel_reply_recv_slow(handle, replies, counts, messages, deadline_ns);
 
     uint64_t tsc = rdtsc();

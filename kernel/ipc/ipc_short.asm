@@ -2,6 +2,9 @@
 ; waits, nobody more urgent is ready. It is what ipc_fast.c does, in the same order, with the payload kept in registers
 ; across the change of address space. Whatever does not fit goes on in entry.asm's general way, with nothing changed.
 ;
+; With several CPUs it runs without the kernel lock, "inside" (kernel_lock.h): so it touches only what is this CPU's. That is the
+; current task, a task that waits and ran here last, the channel that such a task waits at, and this CPU's ring and figures.
+;
 ; Entered by jump from syscall_entry: rbx = struct task, its context saved, rsp = empty kernel stack, arguments in
 ; rdi, rsi, rdx, r10, r8 as the system call has them.
 ;
@@ -13,6 +16,7 @@ default rel
 %define OFFSET(name, offset, type, member) name equ offset
 %include "kernel/x86/offsets.inc"
 %include "kernel/trace/burst.inc"
+%include "kernel/x86/lock.inc"
 
 CHANNEL          equ 3          ; enum object_type
 RIGHT_SEND_BYTE2 equ 4          ; rights >> 16
@@ -35,8 +39,8 @@ TASKS_MAX        equ 1024
 BATCH_MAX        equ 64
 ERR_FAULT        equ -10
 
-extern trace_short, clock_tsc_start, clock_mult, trace_roll, task_slots, call_finish, recv_finish
-extern fpu_switch_slow, call_deliver_failed, trace_syscall_failed, syscall_general, task_resume_short
+extern trace_short, balance_waiting, clock_tsc_start, clock_mult, trace_roll, task_slots, call_finish, recv_finish
+extern fpu_switch_slow, call_deliver_failed, trace_syscall_failed, syscall_give_up, task_resume_inside
 global ipc_short_call, ipc_short_reply_recv, burst_roll
 
 %macro SMAP 1                   ; 0: stac, 1: clac, patched by cpu_init()
@@ -72,10 +76,14 @@ global ipc_short_call, ipc_short_reply_recv, burst_roll
     jz %2
 %endmacro
 
-; May task r13 run now? Nobody ready is as urgent, and no switch is due. Leaves its priority in ecx. Uses rax.
+; May task r13 run now? It ran here last, nobody ready is as urgent, and no switch is due. Leaves its priority in ecx. Uses rax.
 %macro MAY_RUN 1
+    mov eax, [gs:CPU_ID]
+    cmp eax, [r13 + TASK_CPU]
+    jne %1
     mov ecx, [r13 + TASK_PRIORITY]
     mov eax, [gs:CPU_RUNQ_READY]
+    or eax, [balance_waiting]
     shr eax, cl
     or eax, [gs:CPU_RESCHED]
     jnz %1
@@ -153,8 +161,6 @@ global ipc_short_call, ipc_short_reply_recv, burst_roll
     inc dword [r13 + TASK_SWITCHES]
     inc qword [gs:CPU_MESSAGES]
     mov [gs:CPU_CURRENT], r13
-    mov eax, [gs:CPU_ID]
-    mov [r13 + TASK_CPU], eax
     mov rax, [r13 + TASK_ROOT]
     mov [gs:CPU_USER_ROOT], rax
     mov cr3, rax
@@ -182,6 +188,12 @@ global ipc_short_call, ipc_short_reply_recv, burst_roll
     FIXUP %%f, %1
 %endmacro
 
+; Back to user mode: task rdi, with rsi and rdx.
+%macro RESUME 0
+    INSIDE_LEAVE
+    jmp task_resume_inside
+%endmacro
+
 ; The payload of the message at rsi; a fault goes on at %1.
 %macro PAYLOAD_IN 1
 %%a: mov r8, [rsi + 32]
@@ -195,6 +207,7 @@ global ipc_short_call, ipc_short_reply_recv, burst_roll
 %endmacro
 
 section .smap_patch progbits alloc noexec nowrite align=8
+section .smp_patch progbits alloc noexec nowrite align=8
 section .extable progbits alloc noexec nowrite align=8
 section .text
 
@@ -272,7 +285,7 @@ ipc_short_call:
     mov rdi, r13
     mov esi, 1                  ; one message
     xor edx, edx                ; no signals
-    jmp task_resume_short
+    RESUME
 .not_delivered:                 ; the server's buffer is bad: the call waits as if it had just come
     SMAP 1
     mov [rbx + TASK_SLOT_MESSAGE], r14
@@ -376,7 +389,7 @@ ipc_short_reply_recv:
     xor esi, esi
     mov rdi, r13
     xor edx, edx
-    jmp task_resume_short
+    RESUME
 .not_delivered:                 ; the caller's own buffer went bad while it waited
     SMAP 1
     jmp short_resume_failed
@@ -402,7 +415,7 @@ short_give_up:
     mov r13, [rbx + CTX_R13]
     mov r14, [rbx + CTX_R14]
     mov r15, [rbx + CTX_R15]
-    jmp syscall_general
+    jmp syscall_give_up
 
 ; What r13 waited for could not be written to it.
 short_resume_failed:
@@ -411,7 +424,7 @@ short_resume_failed:
     mov rdi, r13
     mov rsi, ERR_FAULT
     xor edx, edx
-    jmp task_resume_short
+    RESUME
 
 ; burst.inc: the open packet is full. rcx ring, rax now -> rdx cursor. Keeps everything else; the stack is empty.
 burst_roll:

@@ -6,29 +6,33 @@
 
 struct runq {
     uint32_t ready; /* bit p: queues[p] is not empty */
+    uint32_t count; /* entries */
     struct link queues[TASK_PRIORITIES];
 };
 
 static inline void runq_init(struct runq *runq)
 {
-    runq->ready = 0;
+    runq->ready = runq->count = 0;
     for (int i = 0; i < TASK_PRIORITIES; i++)
         list_init(&runq->queues[i]);
 }
 static inline void runq_push_back(struct runq *runq, struct link *entry, uint32_t priority)
 {
     list_push_back(&runq->queues[priority], entry);
+    runq->count++;
     runq->ready |= 1u << priority;
 }
 /* For one that was interrupted before its slice was over. */
 static inline void runq_push_front(struct runq *runq, struct link *entry, uint32_t priority)
 {
     list_push_front(&runq->queues[priority], entry);
+    runq->count++;
     runq->ready |= 1u << priority;
 }
 static inline void runq_remove(struct runq *runq, struct link *entry, uint32_t priority)
 {
     list_remove(entry);
+    runq->count--;
     if (list_empty(&runq->queues[priority]))
         runq->ready &= ~(1u << priority);
 }

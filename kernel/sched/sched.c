@@ -1,4 +1,5 @@
 #include "kernel/sched/sched.h"
+#include "kernel/sched/balance.h"
 #include "kernel/trace/trace.h"
 #include "kernel/x86/log.h"
 #include "kernel/x86/paging.h"
@@ -7,7 +8,6 @@
 #define SLICE_NS 10000000ul /* round robin among equals */
 #define CHORE_BUDGET 64
 
-struct sched_machine sched_machine;
 static struct task idle_tasks[CPU_MAX];
 static struct link chores; /* struct chore, most urgent first */
 
@@ -18,26 +18,20 @@ void sched_init_cpu(struct cpu *cpu)
         list_init(&chores);
     runq_init(&cpu->runq);
     list_init(&cpu->timers);
-    cpu->slice_end_ns = UINT64_MAX;
+    cpu->slice_end_ns = cpu->overdue_ns = UINT64_MAX;
+    cpu->chore_priority = -1;
     cpu->user_root = paging_kernel_root;
     cpu->fpu_trapping = true; /* cpu_init */
     idle->state = TASK_READY;
     idle->cpu = cpu->id;
     __builtin_memcpy(idle->name, "idle", 5);
     cpu->current = idle;
+    cpu->inside = &kernel_inside[cpu->id].inside;
     cpu->trace = &trace_rings[cpu->id];
     cpu->switched_in_tsc = rdtsc();
 }
 
-void sched_machine_start(void)
-{
-    uint8_t node_of[CPU_MAX];
-    for (uint32_t i = 0; i < cpu_count; i++)
-        node_of[i] = (uint8_t)cpus[i].node;
-    sched_machine_init(&sched_machine, &numa, cpu_count, node_of);
-}
-
-static bool cpu_is_idle(const struct cpu *cpu)
+bool sched_is_idle(const struct cpu *cpu)
 {
     return cpu->current == &idle_tasks[cpu->id];
 }
@@ -51,13 +45,15 @@ uint64_t sched_idle_tsc(uint32_t cpu)
 /* ---- timers ---- */
 
 /* The local timer is only set anew when it would fire too late: an early one finds nothing due and sets the next. */
-static void timer_update(struct cpu *cpu)
+void sched_timer_update(struct cpu *cpu)
 {
     if (cpu != cpu_this())
         return; /* it is kicked, and does so itself */
     uint64_t first = timerq_first_ns(&cpu->timers);
     if (cpu->slice_end_ns < first)
         first = cpu->slice_end_ns;
+    if (cpu->overdue_ns < first)
+        first = cpu->overdue_ns;
     if (first < cpu->timer_armed_ns) {
         cpu->timer_armed_ns = first;
         apic_timer_arm(first);
@@ -73,7 +69,7 @@ void sched_timer_add(struct task *task, uint64_t deadline_ns)
         return;
     task->timer.deadline_ns = deadline_ns;
     timerq_insert(&cpu_this()->timers, &task->timer);
-    timer_update(cpu_this());
+    sched_timer_update(cpu_this());
 }
 
 void sched_timer_interrupt(void)
@@ -90,51 +86,31 @@ void sched_timer_interrupt(void)
         cpu->slice_end_ns = UINT64_MAX;
         cpu->resched = RESCHED_SLICE_OVER;
     }
-    timer_update(cpu);
+    if (cpu->overdue_ns <= now)
+        balance_overdue(cpu, now);
+    sched_timer_update(cpu);
 }
 
 /* ---- ready and waiting ---- */
 
-/* An idle CPU, from the task's last one on; else that one. */
-static struct cpu *cpu_choose(const struct task *task)
+void sched_slice_begin(struct cpu *cpu)
 {
-    if (cpu_count == 1)
-        return &cpus[0];
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        struct cpu *cpu = &cpus[(task->cpu + i) % cpu_count];
-        if (cpu_is_idle(cpu) && !cpu->runq.ready)
-            return cpu;
-    }
-    return &cpus[task->cpu];
-}
-
-void sched_ready(struct task *task)
-{
-    struct cpu *cpu = cpu_choose(task);
-    uint32_t current = cpu->current->priority;
-    task->cpu = cpu->id;
-    runq_push_back(&cpu->runq, &task->run_link, task->priority);
-    if (cpu_is_idle(cpu) || task->priority > current) {
-        if (!cpu->resched)
-            cpu->resched = RESCHED_MORE_URGENT;
-        cpu_kick(cpu);
-    } else if (task->priority == current && cpu->slice_end_ns == UINT64_MAX) {
-        cpu->slice_end_ns = clock_ns() + SLICE_NS;
-        timer_update(cpu);
-        cpu_kick(cpu);
-    }
+    if (cpu->slice_end_ns != UINT64_MAX)
+        return;
+    cpu->slice_end_ns = clock_ns() + SLICE_NS;
+    sched_timer_update(cpu);
 }
 
 void sched_kicked(struct cpu *cpu)
 {
     kernel_lock_let_pass(cpu);
-    timer_update(cpu);
+    sched_timer_update(cpu);
 }
 
 void sched_remove(struct task *task)
 {
     if (!list_empty(&task->run_link))
-        runq_remove(&cpus[task->cpu].runq, &task->run_link, task->priority);
+        balance_remove(task);
     list_remove(&task->timer.link);
 }
 
@@ -147,7 +123,7 @@ void task_wake(struct task *task, status_t status)
     task->state = TASK_READY;
     task->wake_status = status;
     TRACE1_WITH(task_id(task), SCHED, Wakeup, TRACE_WORD(task_id(task), task_id(by)));
-    sched_ready(task);
+    balance_ready(task);
 }
 
 void task_block(struct task *task, enum task_state state, const struct channel *channel, void (*finish)(struct task *),
@@ -169,7 +145,7 @@ static enum trace_switch_reason switch_reason(const struct cpu *cpu, const struc
         [TASK_NEW] = TRACE_SWITCH_END,       [TASK_RECEIVING] = TRACE_SWITCH_WAIT, [TASK_CALLING] = TRACE_SWITCH_WAIT,
         [TASK_REPLYING] = TRACE_SWITCH_WAIT, [TASK_FAULTED] = TRACE_SWITCH_END,    [TASK_DEAD] = TRACE_SWITCH_END};
     const struct task *from = cpu->current;
-    if (cpu_is_idle(cpu))
+    if (sched_is_idle(cpu))
         return TRACE_SWITCH_IDLE;
     if (from->state != TASK_READY)
         return reasons[from->state];
@@ -202,9 +178,11 @@ void chore_add(struct chore *chore, bool (*step)(struct chore *chore, uint32_t *
 static bool sched_chore(struct cpu *cpu)
 {
     uint32_t budget = CHORE_BUDGET;
+    cpu->chore_priority = -1;
     if (list_empty(&chores))
         return false;
     struct chore *chore = LIST_OWNER(chores.next, struct chore, link);
+    cpu->chore_priority = (int32_t)chore->priority;
     if (runq_top(&cpu->runq) > (int)chore->priority)
         return false;
     list_remove(&chore->link);
@@ -252,16 +230,6 @@ void sched_evict(struct task *task)
     cpu->current = &idle_tasks[cpu->id];
 }
 
-/* Something to do from another CPU's queue: the most urgent first. */
-static struct link *steal(void)
-{
-    struct cpu *victim = NULL;
-    for (uint32_t i = 0; i < cpu_count; i++)
-        if (cpus[i].runq.ready && (!victim || runq_top(&cpus[i].runq) > runq_top(&victim->runq)))
-            victim = &cpus[i];
-    return victim ? runq_pop(&victim->runq) : NULL;
-}
-
 static void sched_idle(struct cpu *cpu)
 {
     if (sched_panic_when_idle)
@@ -279,7 +247,7 @@ static void slice_start(struct cpu *cpu, struct task *task)
         return;
     cpu->slice_end_ns = clock_ns() + (task->slice_left_ns ? task->slice_left_ns : SLICE_NS);
     task->slice_left_ns = 0;
-    timer_update(cpu);
+    sched_timer_update(cpu);
 }
 
 /* The task could go on but makes way: behind its equals when its slice is over, else in front of them, with what is left of
@@ -287,12 +255,9 @@ static void slice_start(struct cpu *cpu, struct task *task)
 static void make_way(struct cpu *cpu, struct task *task)
 {
     uint64_t now = cpu->slice_end_ns == UINT64_MAX ? 0 : clock_ns();
-    if (cpu->resched == RESCHED_SLICE_OVER || cpu->slice_end_ns <= now) {
-        runq_push_back(&cpu->runq, &task->run_link, task->priority);
-        return;
-    }
-    task->slice_left_ns = now ? cpu->slice_end_ns - now : 0;
-    runq_push_front(&cpu->runq, &task->run_link, task->priority);
+    bool slice_over = cpu->resched == RESCHED_SLICE_OVER || cpu->slice_end_ns <= now;
+    task->slice_left_ns = now && !slice_over ? cpu->slice_end_ns - now : 0;
+    balance_make_way(cpu, task, slice_over);
 }
 
 /* Entered with an empty stack (sched_dispatch). The loop ends in user mode. */
@@ -309,14 +274,11 @@ _Noreturn void sched_loop(void)
             let_others_in(cpu);
             continue;
         }
-        struct link *entry = runq_pop(&cpu->runq);
-        if (!entry && cpu_count > 1)
-            entry = steal();
-        if (!entry) {
+        struct task *task = balance_next(cpu);
+        if (!task) {
             sched_idle(cpu);
             continue;
         }
-        struct task *task = LIST_OWNER(entry, struct task, run_link);
         cpu->resched = 0;
         sched_switch_to(cpu, task);
         slice_start(cpu, task);
@@ -349,10 +311,7 @@ void sched_no_hurry(void)
     if (cpu->resched != RESCHED_MORE_URGENT)
         return;
     cpu->resched = RESCHED_NO;
-    if (cpu->slice_end_ns == UINT64_MAX) {
-        cpu->slice_end_ns = clock_ns() + SLICE_NS;
-        timer_update(cpu);
-    }
+    sched_slice_begin(cpu);
 }
 
 /* Gives way to equals that are ready. */

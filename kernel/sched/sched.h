@@ -3,15 +3,11 @@
 #pragma once
 #include "kernel/sched/fpu.h"
 #include "kernel/sched/kernel_lock.h"
-#include "kernel/sched/placement.h"
 #include "kernel/sched/runq.h"
 #include "kernel/sched/task.h"
 #include "kernel/x86/platform.h"
 
 enum { RESCHED_NO = 0, RESCHED_MORE_URGENT = 1, RESCHED_SLICE_OVER = 2 };
-
-extern struct sched_machine sched_machine; /* the CPUs online, and their nodes */
-void sched_machine_start(void);            /* once, when all CPUs that will come are there */
 
 void sched_timer_add(struct task *task, uint64_t deadline_ns);
 /* The wait that ended had this deadline. */
@@ -21,6 +17,9 @@ static inline uint64_t sched_deadline_take(struct task *task)
     task->timer.deadline_ns = DEADLINE_NEVER;
     return deadline_ns;
 }
+bool sched_is_idle(const struct cpu *cpu);
+void sched_slice_begin(struct cpu *cpu);   /* an equal waits */
+void sched_timer_update(struct cpu *cpu);  /* its deadlines have changed */
 void cpu_idle_wait(void);                  /* entry.asm */
 extern bool sched_panic_when_idle;         /* boot option panictest */
 void sched_leave(const struct task *task); /* its struct goes in a moment: not current from now on */

@@ -4,6 +4,7 @@
 #include "kernel/memory/memory_object.h"
 #include "kernel/memory/slab.h"
 #include "kernel/sched/fpu.h"
+#include "kernel/sched/balance.h"
 #include "kernel/sched/sched.h"
 #include "kernel/trace/trace.h"
 #include "kernel/x86/log.h"
@@ -162,7 +163,7 @@ void task_begin(struct task *task, uint64_t entry, uint64_t stack_top, uint64_t 
     task->started_ns = clock_ns();
     TRACE1_WITH(task_id(task), TASK, TaskStart, TRACE_WORD(task_id(task), task_id(task_this())));
     trace_task_name(task);
-    sched_ready(task);
+    balance_ready(task);
 }
 
 /* ---- waiting ends from outside ---- */

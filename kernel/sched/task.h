@@ -54,6 +54,7 @@ struct task {
     struct link run_link;     /* in the run queue */
     struct timer_entry timer; /* in the timer queue while it waits with a deadline; else that is DEADLINE_NEVER, save
                                  between wake-up and finish */
+    uint64_t queued_ns;       /* when it came into its run queue; only kept with several CPUs */
     uint64_t slice_left_ns;   /* of one that made way for a more urgent task in the middle of its slice; else 0 */
     uint64_t cpu_time_tsc, switched_in_tsc, started_ns;
     uint32_t cpu, switches; /* cpu: where it runs or ran last */
@@ -116,7 +117,6 @@ void task_wake(struct task *task, status_t status); /* a waiting task becomes re
 void task_block(struct task *task, enum task_state state, const struct channel *channel, void (*finish)(struct task *),
                 uint64_t deadline_ns);
 _Noreturn void sched_dispatch(void);  /* run whoever is next; from any system call that does not return */
-void sched_ready(struct task *task);  /* put into the run queue */
 void sched_remove(struct task *task); /* take out of run queue and timers, whatever its state */
 void sched_switch_to(struct cpu *cpu, struct task *next); /* registers' owner, address space, accounting, trace */
 void sched_timer_interrupt(void);

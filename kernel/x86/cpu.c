@@ -237,7 +237,6 @@ void cpu_init(struct cpu *cpu)
     idt_load();
     control_registers_init();
     syscall_init(cpu);
-    cpu->online = 1;
 }
 
 _Noreturn void cpu_halt_forever(void)

@@ -29,20 +29,23 @@ struct cpu {
     struct task *fpu_owner;   /* gs:40 whose FPU state is in the registers; NULL: nobody's */
     uint64_t resched;         /* gs:48 a more urgent task became ready */
     uint64_t switched_in_tsc; /* when current began to run */
+    uint32_t *inside;         /* kernel_lock.h: in kernel_inside[] */
     uint64_t fpu_trapping;    /* CR0.TS as it stands */
     struct trace_ring *trace;
     struct runq runq;      /* ready tasks, current not among them */
     struct link timers;    /* waits with a deadline, earliest first */
+    uint64_t overdue_ns;   /* when to look who has waited for too long in runq; UINT64_MAX: never */
     uint64_t slice_end_ns; /* when current gives way to an equal; UINT64_MAX: there is none */
 
-    uint32_t id, apic_id, node, online;
+    uint32_t id, apic_id, node;
+    int32_t chore_priority; /* of the chore that it does, its current task being the idle one; -1: none */
     uint64_t gdt[8];
     struct tss tss;
     uint64_t timer_armed_ns; /* what the local timer is set to; UINT64_MAX: off */
     uint64_t switches, interrupts, messages, page_faults;
     uint64_t ipis;                                /* sent */
     uint64_t steals_near, steals_far, migrations; /* of tasks to here; migrations: all of them */
-    uint64_t lock_waits, lock_waited_tsc, lock_held_tsc;
+    uint64_t lock_waits, lock_waited_tsc, lock_held_tsc, lock_taken_tsc;
 
     uint32_t asked; /* CPU_ASK_: by another CPU, which waits until it is 0 */
     bool waiting;   /* for the kernel lock: it looks at resched before it leaves the kernel, and answers meanwhile */

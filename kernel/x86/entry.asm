@@ -17,12 +17,14 @@ TRACE_CLASS_SYSCALL equ 2
 TRACE_SHORT_GENERAL equ 3
 SYS_COUNT equ 43
 ERR_NOT_SUPPORTED equ -15
+INSIDE_STRIDE equ 64                ; kernel_lock.h
 
 extern ipc_short_call, ipc_short_reply_recv
 extern syscall_table, trace_mask, trace_short, trace_only_count, trace_syscall_entry, trace_syscall_exit
 extern clock_tsc_start, clock_mult, burst_roll
-extern trap_user, trap_kernel, sched_loop, sched_preempt, kernel_lock_wait
-global lock_slow, syscall_entry, syscall_general, task_resume, task_resume_short, sched_dispatch, isr_table, cpu_idle_wait, preempt_window
+extern trap_user, trap_kernel, sched_loop, sched_preempt
+extern kernel_lock_wait, kernel_lock_held_long, kernel_lock_long_tsc, kernel_inside, cpu_count
+global syscall_entry, syscall_give_up, task_resume, task_resume_short, task_resume_inside, sched_dispatch, isr_table, cpu_idle_wait, preempt_window
 
 ; Event %1 of task rbx: its number or answer in r12. Uses rax, rcx, rdx, r14, r15.
 %macro SYSCALL_EVENT 1
@@ -35,7 +37,33 @@ global lock_slow, syscall_entry, syscall_general, task_resume, task_resume_short
     BURST_END 16, 1
 %endmacro
 
+; What C may change.
+%macro SAVE_SCRATCH 0
+    push rax
+    push rcx
+    push rdx
+    push rsi
+    push rdi
+    push r8
+    push r9
+    push r10
+    push r11
+%endmacro
+
+%macro RESTORE_SCRATCH 0
+    pop r11
+    pop r10
+    pop r9
+    pop r8
+    pop rdi
+    pop rsi
+    pop rdx
+    pop rcx
+    pop rax
+%endmacro
+
 section .smap_patch progbits alloc noexec nowrite align=8
+section .smp_patch progbits alloc noexec nowrite align=8
 section .text
 
 ; Intel SDM vol. 2 SYSCALL: rcx = user rip, r11 = user rflags; interrupts masked by FMASK.
@@ -57,16 +85,20 @@ syscall_entry:
     mov [rsp + CTX_RSP], rbx
     mov rbx, rsp                        ; rbx: struct task, kept by the C functions
     mov rsp, [gs:CPU_STACK]
-    LOCK_ENTER lock_slow_syscall
     inc qword [rbx + TASK_SYSCALLS]
-    cmp rax, 2                          ; null, call, reply_recv
+    lea rcx, [rax - 1]                  ; call, reply_recv
+    cmp rcx, 1
     ja syscall_general
+    INSIDE_ENTER syscall_give_up
     cmp byte [trace_short], TRACE_SHORT_GENERAL
-    je syscall_general
+    je syscall_give_up
     cmp eax, 1
     je ipc_short_call
-    ja ipc_short_reply_recv
+    jmp ipc_short_reply_recv
+syscall_give_up:                        ; from ipc_short.asm
+    INSIDE_LEAVE
 syscall_general:
+    LOCK_ENTER lock_enter_syscall
     cmp rax, SYS_COUNT                  ; all 64 bits: they index the table
     jae .unknown
     test byte [trace_mask], TRACE_CLASS_SYSCALL
@@ -76,12 +108,12 @@ syscall_general:
 .leave:
     cmp qword [gs:CPU_RESCHED], 0
     jne .preempted
+    LOCK_LEAVE
     mov rcx, [rbx + CTX_RIP]
     mov r11, [rbx + CTX_RFLAGS]
     mov rsp, [rbx + CTX_RSP]
     mov rbx, [rbx + CTX_RBX]
 sysret_clean:
-    LOCK_LEAVE
     xor edi, edi                        ; nothing of the kernel's leaves in a register
     xor esi, esi
     xor r8d, r8d
@@ -158,6 +190,8 @@ task_resume:
     mov rdx, [rdi + CTX_RDX]
 ; _Noreturn void task_resume_short(struct task *task rdi, value rsi, second rdx)
 task_resume_short:
+    LOCK_LEAVE
+task_resume_inside:                     ; from ipc_short.asm, which has not the lock
     mov rax, rsi
     mov rcx, [rdi + CTX_RIP]
     mov r11, [rdi + CTX_RFLAGS]
@@ -170,6 +204,7 @@ task_resume_short:
     mov r15, [rdi + CTX_R15]
     jmp sysret_clean
 task_resume_full:
+    LOCK_LEAVE
     mov qword [rdi + CTX_FULL], 0       ; the next system call saves the short set
     mov rsp, [gs:CPU_STACK]
     push USER_DATA
@@ -192,7 +227,6 @@ task_resume_full:
     mov r10, [rdi + CTX_R10]
     mov r11, [rdi + CTX_R11]
     mov rdi, [rdi + CTX_RDI]
-    LOCK_LEAVE
     swapgs
     iretq
 
@@ -286,7 +320,7 @@ isr_common:
     test byte [rsp + FRAME_CS], 3
     jz .from_kernel
     swapgs
-    LOCK_ENTER lock_slow
+    LOCK_ENTER lock_enter
     mov rdi, rsp
     call trap_user                      ; returns when the same task goes on at once
     LOCK_LEAVE
@@ -297,12 +331,12 @@ isr_common:
     mov rdi, rsp
     cmp qword [rsp + FRAME_VECTOR], 32
     jb .fault_in_kernel
-    LOCK_ENTER lock_slow
+    LOCK_ENTER lock_enter
     call trap_kernel                    ; idle, or a preemption window
     LOCK_LEAVE
     POP_REGISTERS
     iretq
-.fault_in_kernel:                       ; in a user copy: it has the lock
+.fault_in_kernel:                       ; in a user copy: it has the lock, or is inside
     call trap_kernel
     POP_REGISTERS
     iretq
@@ -324,7 +358,7 @@ cpu_idle_wait:
     sti
     hlt
     cli
-    LOCK_ENTER lock_slow
+    LOCK_ENTER lock_enter
     ret
 
 ; void preempt_window(void): takes pending interrupts inside a long kernel operation
@@ -333,38 +367,71 @@ preempt_window:
     sti
     nop
     cli
-    LOCK_ENTER lock_slow
+    LOCK_ENTER lock_enter
     ret
 
-; A system call whose task was ended meanwhile has nobody to go back to.
-lock_slow_syscall:
-    call lock_slow
+; A system call whose task was ended while it waited has nobody to go back to.
+lock_enter_syscall:
+    call lock_enter
     cmp byte [gs:CPU_LEFT], 0
     jne sched_dispatch
     ret
 
-; Another CPU has the kernel. Keeps every register.
-lock_slow:
+; These keep every register.
+lock_enter:
+    cmp dword [kernel_lock + LOCK_WAITERS], 0
+    jne .slow
+    lock bts dword [kernel_lock], 0
+    jc .slow
     push rax
-    push rcx
     push rdx
-    push rsi
-    push rdi
-    push r8
-    push r9
-    push r10
-    push r11
-    call kernel_lock_wait
-    pop r11
-    pop r10
-    pop r9
-    pop r8
-    pop rdi
-    pop rsi
-    pop rdx
+    push rcx
+    lea rax, [kernel_inside]
+    mov ecx, [cpu_count]
+.next:
+    cmp dword [rax], 0                  ; a few instructions more, and it leaves
+    jne .inside
+    add rax, INSIDE_STRIDE
+    dec ecx
+    jnz .next
+    rdtsc
+    shl rdx, 32
+    or rax, rdx
+    mov [gs:CPU_LOCK_TAKEN], rax
     pop rcx
+    pop rdx
     pop rax
     ret
+.inside:
+    pause
+    jmp .next
+.slow:
+    SAVE_SCRATCH
+    call kernel_lock_wait
+    RESTORE_SCRATCH
+    ret
+
+lock_leave:
+    push rax
+    push rdx
+    rdtsc
+    shl rdx, 32
+    or rax, rdx
+    sub rax, [gs:CPU_LOCK_TAKEN]
+    add [gs:CPU_LOCK_HELD], rax
+    cmp rax, [kernel_lock_long_tsc]
+    ja .long
+.free:
+    pop rdx
+    pop rax
+    mov dword [kernel_lock], 0
+    ret
+.long:
+    SAVE_SCRATCH
+    mov rdi, rax
+    call kernel_lock_held_long
+    RESTORE_SCRATCH
+    jmp .free
 
 section .rodata
 align 8

@@ -1,6 +1,7 @@
 /* What the assembler files know of the kernel's structs, proved: offsets.inc is the one list for both. */
 #include "kernel/ipc/ipc.h"
 #include "kernel/memory/memory_object.h"
+#include "kernel/sched/kernel_lock.h"
 #include "kernel/trace/trace.h"
 #include <abi/syscall.h>
 

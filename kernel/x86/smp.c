@@ -209,6 +209,7 @@ void smp_start(uint32_t trace_packets)
         stack_tops[i] = (uint64_t)(stacks[i]->kernel + KERNEL_STACK_SIZE);
     }
     trampoline_fill();
+    kernel_lock_begin();
     uint64_t reset_end_ns = clock_of_tsc(reset_tsc) + RESET_NS;
     while (clock_ns() < reset_end_ns)
         __asm__ volatile("pause");

@@ -7,6 +7,7 @@
 #include "kernel/irq/device.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/memory.h"
+#include "kernel/sched/balance.h"
 #include "kernel/syscall.h"
 #include "kernel/trace/trace.h"
 #include "kernel/x86/crash_record.h"
@@ -184,14 +185,15 @@ void random_fill(void *buffer, size_t bytes)
 {
     memset(buffer, 0x5a, bytes);
 }
+struct kernel_inside kernel_inside[CPU_MAX];
 void cpu_ask(struct cpu *cpu, uint32_t what)
 {
     (void)cpu, (void)what;
     abort(); /* there is one CPU */
 }
-void cpu_kick_other(const struct cpu *cpu)
+void cpu_interrupt(const struct cpu *cpu, enum trace_ipi_reason reason)
 {
-    (void)cpu;
+    (void)cpu, (void)reason;
 }
 void kernel_lock_let_pass(struct cpu *cpu)
 {

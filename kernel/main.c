@@ -1,7 +1,6 @@
 /* The kernel: set up the machine, start init, schedule. Everything else is init's business. */
 #include "kernel/init_task.h"
 #include "kernel/memory/frame.h"
-#include "kernel/sched/balance.h"
 #include "kernel/sched/sched.h"
 #include "kernel/trace/trace.h"
 #include "kernel/version.h"

@@ -7,7 +7,6 @@
  *      copied out, goes on at once                reply_recv: nothing new came meanwhile: waits again
  */
 #include "kernel/ipc/ipc.h"
-#include "kernel/sched/balance.h"
 #include "kernel/sched/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/trace/trace.h"

@@ -1,5 +1,4 @@
 #include "kernel/sched/sched.h"
-#include "kernel/sched/balance.h"
 #include "kernel/trace/trace.h"
 #include "kernel/x86/log.h"
 #include "kernel/x86/paging.h"

@@ -1,6 +1,7 @@
 /* The scheduler: fixed priorities with round robin, a run queue per CPU, one-shot timers.
  * Rules: kernel lock held. A task is in the run queue, or current, or waits; never two of these. */
 #pragma once
+#include "kernel/sched/balance.h"
 #include "kernel/sched/fpu.h"
 #include "kernel/sched/kernel_lock.h"
 #include "kernel/sched/runq.h"

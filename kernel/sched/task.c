@@ -4,7 +4,6 @@
 #include "kernel/memory/memory_object.h"
 #include "kernel/memory/slab.h"
 #include "kernel/sched/fpu.h"
-#include "kernel/sched/balance.h"
 #include "kernel/sched/sched.h"
 #include "kernel/trace/trace.h"
 #include "kernel/x86/log.h"

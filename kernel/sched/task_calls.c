@@ -1,6 +1,5 @@
 /* Creating, wiring, starting and ending tasks; time and chance. */
 #include "kernel/memory/memory_object.h"
-#include "kernel/sched/balance.h"
 #include "kernel/sched/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/trace/trace.h"

@@ -44,7 +44,7 @@ static const struct rule rules[] = {
     /* nodes */
     R(numa, NODE) R(numa, BALANCE) R(numa, NODE, MEMORY) R(numa, NODE, CPU) R(numa, NODE, TASK) R(numa, NODE, SERVICE_NAME)
     R(numa, NODE, TASK, TASK_ID) R(numa, BALANCE, MEMORY) R(numa, BALANCE, CPU) R(numa, BALANCE, LOAD)
-    R(numa, BALANCE, NODE) R(numa, BALANCE, OKAY)    R(numa, BALANCE, TASK) R(numa, WHERE, RUNNING, SERVICE_NAME) R(numa, WHERE, RUNNING, TASK) R(numa, NODE, MEMORY, CPU)
+    R(numa, BALANCE, NODE) R(numa, BALANCE, OKAY) R(numa, BALANCE, TASK) R(numa, WHERE, RUNNING, SERVICE_NAME) R(numa, WHERE, RUNNING, TASK) R(numa, NODE, MEMORY, CPU)
 
     /* services */
     R(services_list, SERVICE) R(services_list, SERVICE_NAME) R(services_list, RUNNING, SERVICE_NAME)

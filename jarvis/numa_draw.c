@@ -66,16 +66,13 @@ struct use {
     uint64_t pages;
     const char *english, *french;
 };
-#define USES 4
+#define USES 3
 
-/* What tasks at home here use of the node's memory, others, the kernel, and nobody. */
+/* What tasks at home here and the kernel's CPUs here use of the node's memory, tasks of other nodes, and nobody. */
 static void uses_of(struct use uses[USES], const struct node_info *node)
 {
-    uint64_t known = node->local_pages + node->remote_pages + node->free_pages;
-    uint64_t kernel = node->total_pages > known ? node->total_pages - known : 0;
-    const struct use all[USES] = {{'#', node->local_pages, "its own tasks'", "de ses tâches"},
-                                  {'+', node->remote_pages, "other nodes'", "d'autres nœuds"},
-                                  {'=', kernel, "kernel", "noyau"},
+    const struct use all[USES] = {{'#', node->local_pages, "used from here", "utilisés d'ici"},
+                                  {'+', node->remote_pages, "used from other nodes", "utilisés d'autres nœuds"},
                                   {'.', node->free_pages, "free", "libres"}};
     memcpy(uses, all, sizeof all);
 }
@@ -263,10 +260,11 @@ static void say_notes(struct answer *out, const struct numa_view *view)
             T(out, "All memory is equally near to all CPUs.\n",
               "Toute la mémoire est aussi proche de tous les CPU.\n"));
     say(out,
-        view->lately ? T(out, "Idle: in the last %s; all other figures: since the start.\n",
-                         "Inactif : ces dernières %s ; tout le reste : depuis le démarrage.\n")
-                     : T(out, "All figures: since the start (%s ago).\n",
-                         "Tous les chiffres : depuis le démarrage (il y a %s).\n"),
+        view->lately
+            ? T(out, "Idle: in the last %s; all other figures: since the start.\n",
+                "Inactif : ces dernières %s ; tout le reste : depuis le démarrage.\n")
+            : T(out, "All figures: since the start (%s ago); ask again for how idle the CPUs are now.\n",
+                "Tous les chiffres : depuis le démarrage (il y a %s) ; redemandez pour l'inactivité du moment.\n"),
         time_text(window, view->window_ns, out->language));
 }
 

@@ -61,11 +61,11 @@ static void each_node_is_drawn_with_its_memory_cpus_and_tasks(void **state)
     (void)state;
     has("numa", "2 nodes, 2 CPUs, 256 MiB of memory, 224 MiB free; 99.7 % of the frames are local.\n"
                 "Nothing is out of balance.\n"
-                "All figures: since the start (2 min 0 s ago).\n"
+                "All figures: since the start (2 min 0 s ago); ask again for how idle the CPUs are now.\n"
                 "\n"
                 "Node 0: CPU 0; distance 21 to node 1\n"
-                "├─ Memory  [#####++==...........]  64 MiB\n"
-                "│          # 16 MiB its own tasks'  + 8 MiB other nodes'  = 8 MiB kernel  . 32 MiB free\n"
+                "├─ Memory  [#######++...........]  64 MiB\n"
+                "│          # 24 MiB used from here  + 8 MiB used from other nodes  . 32 MiB free\n"
                 "├─ Local   99.8 % of the frames that its tasks got since the start (5000 here, 10 elsewhere)\n"
                 "├─ CPU     Idle  Runs            Stolen near  far  Moved here  IPIs sent  Lock wait\n"
                 "│    0   50.0 %  -                         1    0           4          7     1.5 ms\n"
@@ -114,7 +114,7 @@ static void a_machine_of_one_node_and_one_cpu_looks_fine(void **state)
     fake.node_count = fake.cpu_info_count = nodes[0].node_count = 1;
     has("numa", "1 node, 1 CPU, 64 MiB of memory, 32 MiB free; 99.8 % of the frames are local.\n"
                 "All memory is equally near to all CPUs.\n");
-    has("numa", "\nNode 0: CPU 0\n├─ Memory  [###############+++++++=======...............................]  64 MiB\n");
+    has("numa", "\nNode 0: CPU 0\n├─ Memory  [######################+++++++...............................]  64 MiB\n");
     lacks("numa", "out of balance");
     lacks("numa", "distance");
 }

@@ -32,6 +32,7 @@ _Noreturn void kernel_main(uint32_t magic, uint64_t info_physical)
     sched_init_cpu(&cpus[0]);
     uint32_t packets = trace_packets();
     trace_init_cpu(&cpus[0], packets);
+    trace_cpu_node(&cpus[0]);
     smp_start(packets);
     sched_machine_start();
     klog(KLOG_INFO, "version %s, %lu MiB free, %u CPU%s", TRUSTOS_VERSION, frame_free_count() * PAGE_SIZE >> 20,

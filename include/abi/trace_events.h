@@ -154,11 +154,11 @@ enum trace_class {
 enum trace_control_op {
     TRACE_CONTROL_MASK =
         0, /* value: the classes to record from now on; answers the old mask. Takes RIGHT_TRACE_CONTROL */
-    TRACE_CONTROL_ANNOUNCE = 1, /* a TaskName for every task, for a reader that begins now. Takes RIGHT_TRACE_OBSERVE */
+    TRACE_CONTROL_ANNOUNCE = 1, /* a TaskName for every task, a CpuNode for every CPU. Takes RIGHT_TRACE_OBSERVE */
     /* value: a task's id; it is added to those whose events are recorded, and all others' are not (of an event in which two
      * tasks have a part, either counts). 0: everybody's again. Takes RIGHT_TRACE_CONTROL. ERR_NOT_FOUND: no such task;
-     * ERR_TOO_LONG: TRACE_ONLY_MAX are chosen. TaskName and IommuFault are recorded whoever is chosen, and one that ends stays
-     * chosen (docs/kernel.md) */
+     * ERR_TOO_LONG: TRACE_ONLY_MAX are chosen. TaskName, CpuNode and IommuFault are recorded whoever is chosen, and one
+     * that ends stays chosen (docs/kernel.md) */
     TRACE_CONTROL_ONLY = 2,
 };
 #define TRACE_ONLY_MAX 8

@@ -17,7 +17,8 @@ status_t account_create(struct account *parent, uint64_t limit_bytes, struct acc
         account_release(parent, limit_bytes);
         return status;
     }
-    *account = (struct account){.limit_bytes = limit_bytes, .parent = parent, .held = true};
+    *account =
+        (struct account){.limit_bytes = limit_bytes, .parent = parent, .held = true, .node = parent ? parent->node : 0};
     if (parent)
         parent->lent_bytes += limit_bytes;
     *made = account;

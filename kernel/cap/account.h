@@ -19,7 +19,7 @@ struct account {
     struct account *parent;           /* where the limit came from; its pages hold this struct. NULL: the machine */
     bool held;                        /* its task is there */
     uint32_t task_id;                 /* whose it is, or was; 0: the machine's */
-    uint32_t node;                    /* where its memory comes from if it can: its task's home */
+    uint32_t node; /* where its memory comes from if it can: its task's home; at first its parent's */
     struct slab_page *partial[SLAB_CLASS_COUNT]; /* its pages of objects that have room, by size */
 };
 

@@ -9,7 +9,7 @@ static status_t table_page_take(struct account *account, void **page)
     status_t status = account_charge(account, PAGE_SIZE);
     if (status)
         return status;
-    uint64_t frame = frame_alloc_zeroed(0, 0);
+    uint64_t frame = frame_alloc_zeroed(0, account->node);
     if (!frame) {
         account_release(account, PAGE_SIZE);
         return ERR_NO_MEMORY;

@@ -18,7 +18,7 @@ static status_t channel_slots_create(struct channel *channel, uint32_t slots)
     status_t status = account_charge(account, PAGE_SIZE << order);
     if (status)
         return status;
-    uint64_t frames = frame_alloc_zeroed(order, 0);
+    uint64_t frames = frame_alloc_zeroed(order, account->node);
     if (!frames) {
         account_release(account, PAGE_SIZE << order);
         return ERR_NO_MEMORY;

@@ -71,7 +71,7 @@ static status_t spare_take(struct iommu_domain *domain, struct account *account,
     domain->account = account;
     domain->table_pages += count;
     for (uint32_t i = 0; i < count; i++) {
-        spare->pages[i] = frame_alloc_zeroed(0, 0);
+        spare->pages[i] = frame_alloc_zeroed(0, account->node);
         if (!spare->pages[i]) {
             spare_give(domain, spare, count);
             return ERR_NO_MEMORY;

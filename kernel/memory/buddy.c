@@ -200,7 +200,6 @@ uint64_t frame_alloc(unsigned order, uint32_t node)
 {
     if (order > FRAME_ORDER_MAX)
         return 0;
-    node %= FRAME_NODES_MAX;
     uint64_t physical = node_alloc(order, node);
     return physical ? physical : alloc_remote(order, node);
 }

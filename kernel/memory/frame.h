@@ -33,7 +33,8 @@ void frame_add_region(uint64_t start_physical, uint64_t bytes, uint32_t node);
 /* Where to look when a node has none: order[n] names node_count nodes, n first (numa.h). At first: n + 1, n + 2, … */
 void frame_set_order(const uint8_t order[FRAME_NODES_MAX][FRAME_NODES_MAX], uint32_t node_count);
 
-/* Physical address of 2^order frames from the node (or the next), contents undefined; 0 when there are none. */
+/* Physical address of 2^order frames from the node (or the next), contents undefined; 0 when there are none. The node is
+ * one of numa.h's: an account's, a CPU's. */
 uint64_t frame_alloc(unsigned order, uint32_t node);
 void frame_free(uint64_t physical, unsigned order);
 /* The struct of an allocated frame; NULL when the address is not in the array. */

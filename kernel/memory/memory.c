@@ -41,10 +41,10 @@ static uint64_t region_cut_off(uint64_t bytes, uint64_t limit)
     return region->start + region->bytes;
 }
 
-uint64_t memory_kernel_page(void)
+uint64_t memory_kernel_page_near(uint32_t node)
 {
     if (frames_ready) {
-        uint64_t frame = frame_alloc_zeroed(0, 0);
+        uint64_t frame = frame_alloc_zeroed(0, node);
         kernel_bytes += PAGE_SIZE;
         if (frame)
             trace_frames(0, frame, 0);
@@ -54,6 +54,11 @@ uint64_t memory_kernel_page(void)
     if (page)
         memset(phys_to_virt(page), 0, PAGE_SIZE);
     return page;
+}
+
+uint64_t memory_kernel_page(void)
+{
+    return memory_kernel_page_near(0);
 }
 
 uint64_t memory_low_page(void)
@@ -166,7 +171,7 @@ uint64_t frame_alloc_zeroed(unsigned order, uint32_t node)
 
 void *slab_page_take(const struct account *payer)
 {
-    uint64_t physical = frame_alloc(0, 0);
+    uint64_t physical = frame_alloc(0, payer->node);
     if (!physical)
         return NULL;
     trace_frames(payer->task_id, physical, 0);

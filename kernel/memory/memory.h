@@ -6,6 +6,7 @@
 void memory_init(void);
 /* A zeroed frame for the kernel itself, never given back; before memory_init() cut off boot_info's RAM. 0: none left. */
 uint64_t memory_kernel_page(void);
+uint64_t memory_kernel_page_near(uint32_t node); /* for one of its CPUs */
 /* A page of RAM below 1 MiB, kept for good; before memory_init(). 0: none. */
 uint64_t memory_low_page(void);
 /* Bytes behind region `i` of boot_info that were cut off it. */

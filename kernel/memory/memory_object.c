@@ -1,6 +1,7 @@
 #include <string.h>
 #include "kernel/memory/memory_object.h"
 #include "kernel/memory/frame.h"
+#include "kernel/memory/numa.h"
 #include "kernel/memory/slab.h"
 #include "kernel/sched/kernel_lock.h"
 #include "kernel/sched/task.h"
@@ -13,7 +14,7 @@ static uint64_t account_take_page(struct page_source *source)
     source->status = account_charge(source->owner, PAGE_SIZE);
     if (source->status)
         return 0;
-    uint64_t frame = frame_alloc_zeroed(0, 0);
+    uint64_t frame = frame_alloc_zeroed(0, source->node);
     if (frame) {
         trace_frames(((const struct account *)source->owner)->task_id, frame, 0);
         return frame;
@@ -31,7 +32,8 @@ static void account_give_page(void *owner, uint64_t physical)
 
 struct page_source account_page_source(struct account *account)
 {
-    return (struct page_source){.take = account_take_page, .give = account_give_page, .owner = account};
+    return (struct page_source){
+        .take = account_take_page, .give = account_give_page, .owner = account, .node = account->node};
 }
 
 /* ---- objects ---- */
@@ -52,9 +54,18 @@ uint64_t memory_page(const struct memory *memory, uint64_t page)
     return *memory_page_place((struct memory *)memory, page);
 }
 
+/* Where its pages come from if they can: as its maker said, else the maker's home. */
+static uint32_t memory_node(const struct memory *memory)
+{
+    uint32_t near = memory->flags >> MEMORY_NEAR_SHIFT;
+    return near ? near - 1 : object_account(&memory->object)->node;
+}
+
 static struct page_source memory_source(const struct memory *memory)
 {
-    return account_page_source(object_account(&memory->object));
+    struct page_source source = account_page_source(object_account(&memory->object));
+    source.node = memory_node(memory);
+    return source;
 }
 
 /* The frame that lists the addresses of `page` and its neighbours. */
@@ -114,7 +125,7 @@ static status_t memory_take_run(struct memory *memory)
     status_t status = account_charge(account, PAGE_SIZE << memory->order);
     if (status)
         return status;
-    memory->base = frame_alloc(memory->order, 0);
+    memory->base = frame_alloc(memory->order, memory_node(memory));
     if (memory->base) {
         trace_frames(account->task_id, memory->base, memory->order);
         return OK;
@@ -136,8 +147,10 @@ static struct memory *memory_alloc(struct account *account, uint64_t pages, uint
 status_t memory_new(struct account *account, uint64_t pages, uint32_t flags, struct memory **made)
 {
     uint64_t most = flags & MEMORY_CONTIGUOUS ? 1ul << FRAME_ORDER_MAX : MEMORY_PAGES_MAX;
-    if (!pages || pages > most || (flags & ~MEMORY_CONTIGUOUS))
+    if (!pages || pages > most || (flags & ~(MEMORY_CONTIGUOUS | MEMORY_NEAR_ANY)))
         return ERR_INVALID;
+    if (flags >> MEMORY_NEAR_SHIFT > numa.node_count)
+        return ERR_NOT_FOUND;
     if (pages > (account->limit_bytes - account->used_bytes) / PAGE_SIZE)
         return ERR_QUOTA; /* before any work: a refusal is cheap */
     if (pages > frame_free_count())

@@ -20,7 +20,7 @@
 struct memory {
     struct object object;
     uint64_t pages;
-    uint32_t flags;                       /* MEMORY_CONTIGUOUS, MEMORY_DEVICE */
+    uint32_t flags;                       /* MEMORY_CONTIGUOUS, MEMORY_DEVICE, MEMORY_NEAR() */
     uint32_t order;                       /* contiguous: of the run */
     uint64_t base;                        /* contiguous or device: first physical address */
     uint64_t frames[MEMORY_INLINE_PAGES]; /* small objects */

@@ -109,6 +109,29 @@ void task_discard(struct task *task)
     task_free(task);
 }
 
+/* ---- where it lives ---- */
+
+static uint32_t home_choose(uint64_t affinity, uint64_t frames, uint32_t creator_node)
+{
+    struct node_load loads[NUMA_NODES_MAX];
+    if (sched_machine.node_count == 1)
+        return 0;
+    for (uint32_t node = 0; node < sched_machine.node_count; node++)
+        loads[node] = (struct node_load){.free_frames = frame_node(node).free, .tasks = task_homes[node]};
+    return placement_home(&sched_machine, loads, affinity, frames, creator_node);
+}
+
+/* Its first one: those at home in a node begin on its CPUs in turn. */
+static uint32_t cpu_of_home(uint64_t affinity, uint32_t home)
+{
+    uint64_t cpus = affinity & sched_machine.node_cpus[home], left = cpus;
+    for (uint32_t turn = task_homes[home]; turn; turn--) {
+        left &= left - 1;
+        left = left ? left : cpus;
+    }
+    return (uint32_t)__builtin_ctzl(left);
+}
+
 static status_t task_build(struct task *task)
 {
     struct page_source source = account_page_source(task->account);
@@ -130,7 +153,9 @@ status_t task_new(const struct task_create_args *args, struct account *parent, s
     status_t status = account_create(parent, (uint64_t)args->quota_pages * PAGE_SIZE, &account);
     if (status)
         return status;
+    uint64_t affinity = (args->affinity ? args->affinity : ~0ul) & sched_machine.online;
     account->task_id = (uint32_t)object_id_next(); /* task_object_attach's; pages are taken before */
+    account->node = home_choose(affinity, args->quota_pages, parent->node);
     struct task *task = slab_alloc(account, SLAB_CLASS(struct task), &status);
     if (!task) {
         account_drop(account);
@@ -140,7 +165,8 @@ status_t task_new(const struct task_create_args *args, struct account *parent, s
     task_links_init(task);
     task->account = account;
     task->priority = args->priority;
-    task->affinity = (args->affinity ? args->affinity : ~0ul) & sched_machine.online;
+    task->affinity = affinity;
+    task->cpu = cpu_of_home(affinity, account->node);
     task->state = TASK_NEW;
     __builtin_memcpy(task->name, args->name, TASK_NAME_MAX);
     status = task_build(task);

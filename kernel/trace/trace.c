@@ -70,14 +70,22 @@ void trace_task_name(const struct task *task)
     struct trace_ring *ring = trace_ring_this();
     uint64_t now = clock_of_tsc(rdtsc()), *cursor = trace_burst(ring, now);
     trace_put(&cursor[0], now << 16 | TRACE_TaskName);
-    trace_put(&cursor[1], task_id(task));
+    trace_put(&cursor[1], TRACE_WORD(task_id(task), task->account->node));
     trace_put(&cursor[2], name[0]);
     trace_put(&cursor[3], name[1]);
     trace_publish(ring, cursor + 4, 1);
 }
 
+void trace_cpu_node(const struct cpu *cpu)
+{
+    if (trace_mask & TRACE_CLASS_TASK)
+        trace_record(TRACE_CpuNode, 1, TRACE_WORD(cpu->id, cpu->node), 0);
+}
+
 void trace_announce(void)
 {
+    for (uint32_t i = 0; i < cpu_count; i++)
+        trace_cpu_node(&cpus[i]);
     for (uint32_t i = 0, left = task_count; i < TASKS_MAX && left; i++) {
         if (!task_slots[i])
             continue;

@@ -91,7 +91,8 @@ static inline void trace_record(uint16_t event, uint32_t words, uint64_t a, uint
 /* The current task's SyscallExit, recorded just now, has this result after all. */
 void trace_syscall_failed(int64_t result);
 void trace_task_name(const struct task *task); /* TaskName, if its class is on, whoever was chosen */
-void trace_announce(void);                     /* TaskName of every task */
+void trace_cpu_node(const struct cpu *cpu);    /* CpuNode, likewise */
+void trace_announce(void);                     /* TaskName of every task, CpuNode of every CPU */
 
 /* ---- what is recorded (filter.c) ---- */
 

@@ -10,6 +10,7 @@ struct page_source {
     void (*give)(void *owner, uint64_t physical);
     void *owner;
     status_t status; /* why the last one was refused */
+    uint32_t node;   /* where they come from if they can */
 };
 
 #define PAGING_DEVICE 0x100u /* with PROT_*: uncached */
@@ -35,8 +36,8 @@ void paging_load(uint64_t root); /* CR3 */
 extern uint64_t paging_kernel_root;
 
 struct cpu_stacks;
-/* A CPU's stacks in frames of their own, with the guard pages not there. No memory is a panic. */
-struct cpu_stacks *paging_stacks_create(void);
+/* The stacks of a CPU of that node in frames of their own, with the guard pages not there. No memory is a panic. */
+struct cpu_stacks *paging_stacks_create(uint32_t node);
 
 /* Boot: builds the kernel's final tables (image W^X per section, physmap of all RAM and firmware tables, NX). */
 void paging_init(void);

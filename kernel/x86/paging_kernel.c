@@ -20,13 +20,17 @@ extern char kernel_start[], text_end[], rodata_end[], boot_tables_end[]; /* kern
 uint64_t paging_nx;
 static uint64_t mmio_next = MMIO_BASE;
 
-static uint64_t kernel_take(struct page_source *source)
+static uint64_t take_near(uint32_t node)
 {
-    (void)source;
-    uint64_t page = memory_kernel_page();
+    uint64_t page = memory_kernel_page_near(node);
     if (!page)
         panic(NULL, "no memory for the kernel's page tables");
     return page;
+}
+static uint64_t kernel_take(struct page_source *source)
+{
+    (void)source;
+    return take_near(0);
 }
 static struct page_source kernel_pages = {.take = kernel_take};
 
@@ -151,13 +155,13 @@ volatile void *mmio_map(uint64_t physical, uint64_t bytes)
     return (volatile void *)(address + (physical - first));
 }
 
-struct cpu_stacks *paging_stacks_create(void)
+struct cpu_stacks *paging_stacks_create(uint32_t node)
 {
     struct cpu_stacks *stacks = (struct cpu_stacks *)mmio_next;
     for (const uint8_t *page = (uint8_t *)stacks; page < (uint8_t *)(stacks + 1); page += PAGE_SIZE) {
         if (!is_guard(stacks, page))
             *paging_walk(paging_kernel_root, (uint64_t)page, &kernel_pages, TABLE_FLAGS) =
-                kernel_take(NULL) | PTE_PRESENT | PTE_WRITE | PTE_GLOBAL | paging_nx;
+                take_near(node) | PTE_PRESENT | PTE_WRITE | PTE_GLOBAL | paging_nx;
     }
     mmio_next += sizeof *stacks;
     return stacks;

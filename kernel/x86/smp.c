@@ -183,6 +183,7 @@ static void take_in(struct place *place, uint32_t node, uint32_t trace_packets)
     sched_init_cpu(cpu);
     cpu_count++;
     trace_init_cpu(cpu, trace_packets);
+    trace_cpu_node(cpu);
     __atomic_store_n(&place->cpu, cpu, __ATOMIC_RELEASE);
     while (!__atomic_load_n(&place->ready, __ATOMIC_ACQUIRE))
         __asm__ volatile("pause");
@@ -205,7 +206,7 @@ void smp_start(uint32_t trace_packets)
     if (!wanted)
         return;
     for (uint32_t i = 0; i < wanted; i++) {
-        stacks[i] = paging_stacks_create();
+        stacks[i] = paging_stacks_create(called[i]->node);
         stack_tops[i] = (uint64_t)(stacks[i]->kernel + KERNEL_STACK_SIZE);
     }
     trampoline_fill();

@@ -10,15 +10,15 @@ int64_t machine_frames_out, machine_frames_left = -1;
 static struct frame_node nodes[NUMA_NODES_MAX];
 
 struct run {
-    uint64_t physical;
+    uint64_t physical, bytes;
     uint32_t node, asked;
 };
 static void *runs; /* tsearch's tree, by address */
 
 static int run_compare(const void *a, const void *b)
 {
-    uint64_t x = ((const struct run *)a)->physical, y = ((const struct run *)b)->physical;
-    return x < y ? -1 : x > y;
+    const struct run *x = a, *y = b; /* the same if they overlap */
+    return x->physical + x->bytes <= y->physical ? -1 : x->physical >= y->physical + y->bytes;
 }
 
 void machine_nodes_fill(const uint64_t *pages, uint32_t count)
@@ -48,7 +48,7 @@ static void *run_take(unsigned order, uint32_t asked)
     void *memory = aligned_alloc(PAGE_SIZE, PAGE_SIZE << order);
     struct run *run = malloc(sizeof *run);
     assert_true(memory && run);
-    *run = (struct run){virt_to_phys(memory), node, asked};
+    *run = (struct run){virt_to_phys(memory), frames * PAGE_SIZE, node, asked};
     assert_ptr_equal(*(struct run **)tsearch(run, &runs, run_compare), run);
     nodes[node].free -= frames;
     nodes[node].remote += node != asked ? frames : 0;
@@ -58,9 +58,10 @@ static void *run_take(unsigned order, uint32_t asked)
 
 static void run_give(void *memory, unsigned order)
 {
-    struct run key = {.physical = virt_to_phys(memory)}, **found = tfind(&key, &runs, run_compare);
+    struct run key = {virt_to_phys(memory), PAGE_SIZE << order, 0, 0}, **found = tfind(&key, &runs, run_compare);
     assert_non_null(found);
     struct run *run = *found;
+    assert_true(run->physical == key.physical && run->bytes == key.bytes);
     nodes[run->node].free += 1ul << order;
     nodes[run->node].remote -= run->node != run->asked ? 1ul << order : 0;
     tdelete(run, &runs, run_compare);
@@ -70,7 +71,7 @@ static void run_give(void *memory, unsigned order)
 
 uint32_t machine_node_of(uint64_t physical)
 {
-    struct run key = {.physical = physical}, **found = tfind(&key, &runs, run_compare);
+    struct run key = {physical, 1, 0, 0}, **found = tfind(&key, &runs, run_compare);
     assert_non_null(found);
     return (*found)->node;
 }

@@ -258,20 +258,25 @@ static void announcing_names_every_task_that_lives(void **state)
     (void)state;
     struct task *other = machine_task("other", 5, 64, HANDLE_NONE);
     uint64_t before = ring->events;
+    other->account->node = 1; /* the CPU too: nobody asks for memory meanwhile */
+    cpus[0].node = 1;
     assert_int_equal(SYS(machine_root, trace_control, machine_trace_handle, 0, TRACE_CONTROL_ANNOUNCE), OK);
     size_t named = 0, count = trace_last(records, ring->events - before);
-    assert_in_range(count, 2, 8);
+    assert_in_range(count, 3, 8);
+    assert_int_equal(records[0].event, TRACE_CpuNode);
+    assert_int_equal(records[0].payload[0], TRACE_WORD(0, 1));
     for (size_t i = 0; i < count; i++) {
         char name[TASK_NAME_MAX];
         if (records[i].event != TRACE_TaskName)
             continue;
-        const struct task *task = records[i].payload[0] == task_id(other) ? other : machine_root;
+        const struct task *task = (uint32_t)records[i].payload[0] == task_id(other) ? other : machine_root;
         memcpy(name, &records[i].payload[1], sizeof name);
-        assert_int_equal(records[i].payload[0], task_id(task));
+        assert_int_equal(records[i].payload[0], TRACE_WORD(task_id(task), task->account->node));
         assert_memory_equal(name, task->name, sizeof name);
         named++;
     }
     assert_int_equal(named, 2);
+    other->account->node = cpus[0].node = 0;
 }
 
 /* ---- babeltrace2 ---- */

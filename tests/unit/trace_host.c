@@ -14,6 +14,7 @@ struct task *task_slots[TASKS_MAX];
 uint64_t clock_tsc_hz = 1000000000, clock_mult = 1ul << 32, clock_tsc_start;
 void (*klog_observer)(enum klog_level level, uint64_t position);
 static struct task tasks[CPU_MAX];
+static struct account accounts[CPU_MAX];
 
 uint64_t clock_ns(void)
 {
@@ -79,6 +80,8 @@ static void record_name(uint32_t cpu, uint64_t n)
     struct task *task = &tasks[cpu];
     const uint64_t words[2] = {word_of(cpu, n, 1), word_of(cpu, n, 2)};
     task->id = (uint32_t)word_of(cpu, n, 0);
+    task->account = &accounts[cpu];
+    task->account->node = (uint32_t)(word_of(cpu, n, 0) >> 32);
     memcpy(task->name, words, sizeof words);
     trace_task_name(task);
 }
@@ -108,7 +111,7 @@ bool trace_host_is_right(uint16_t event, const uint64_t *words, uint32_t cpu, ui
     if (event != TRACE_TimerTick && event != TRACE_IpcSend && event != TRACE_IpcCall && event != TRACE_ContextSwitch &&
         event != TRACE_TaskName)
         return false;
-    bool right = words[0] == (event == TRACE_TaskName ? (uint32_t)first : first);
+    bool right = words[0] == first;
     for (unsigned i = 1; i < words_of(event); i++)
         right &= words[i] == word_of(cpu, n, i);
     return right;

@@ -91,6 +91,13 @@ static struct task *task_on(uint64_t affinity, uint32_t quota_pages)
     return task_of_cap(machine_cap(machine_root, (handle_t)handle));
 }
 
+/* Where the scheduler has its one CPU. */
+static void task_starts(struct task *task)
+{
+    task->cpu = 0;
+    task_begin(task, 0x1000, 0x2000, 0);
+}
+
 static void task_ends(const struct task *task)
 {
     handle_t handle = machine_handle(task);
@@ -135,7 +142,7 @@ static void the_creators_node_is_the_home_where_it_is_as_good(void **state)
 {
     (void)state;
     struct task *far = task_on(1ul << 7, 1024);
-    task_begin(far, 0x1000, 0x2000, 0);
+    task_starts(far);
     for (uint32_t n = 0; n < MACHINE_NODES - 1; n++)
         if (n != machine_root->account->node)
             (void)task_on(3ul << n * MACHINE_NODE_CPUS, 64); /* one at home on each node */
@@ -171,7 +178,7 @@ static void everything_a_task_makes_lies_on_its_home_node(void **state)
         before[n] = used(n);
     struct task *task = task_on(1ul << 5, 1024);
     uint64_t creators = used(machine_root->account->node) - before[machine_root->account->node];
-    task_begin(task, 0x1000, 0x2000, 0);
+    task_starts(task);
     assert_int_equal(machine_node_of(task->root), 2);
     assert_int_equal(machine_node_of(virt_to_phys(task->table.pages)), 2);
     assert_int_equal(machine_node_of(virt_to_phys(task) & ~(PAGE_SIZE - 1)), 2);
@@ -197,7 +204,7 @@ static void everything_a_task_makes_lies_on_its_home_node(void **state)
 static struct task *fill_node(uint32_t node, uint64_t left)
 {
     struct task *task = task_on(3ul << node * MACHINE_NODE_CPUS, 8192);
-    task_begin(task, 0x1000, 0x2000, 0);
+    task_starts(task);
     while (node_told(node).free_pages > left + 8) /* an object, its directory, the table's next page */
         (void)memory_made(task, (node_told(node).free_pages - left) / 2, 0);
     while (node_told(node).free_pages > left)
@@ -281,7 +288,7 @@ static void the_tasks_at_home_are_counted_and_the_count_goes_back(void **state)
     for (uint32_t n = 0; n < MACHINE_NODES; n++)
         before += node_told(n).task_count;
     assert_int_equal(before, 1);
-    struct task *task = machine_task("one", 10, 64, HANDLE_NONE);
+    struct task *task = task_on(0, 64);
     uint32_t home = task->account->node, at_home = node_told(home).task_count;
     task_ends(task);
     assert_int_equal(node_told(home).task_count, at_home - 1);

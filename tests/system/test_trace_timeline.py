@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import subprocess
+import xml.etree.ElementTree
 from collections import defaultdict
 
 from harness import SCALE, Skip, check, test
@@ -37,8 +38,34 @@ def perfetto_is_json_of_chrome_trace_events():
     for e in kinds["X"]:
         if e["pid"] == 2:
             slices[e["tid"]].append((e["ts"], e["ts"] + e["dur"]))
-    for e in kinds["s"][:2000]:
+    for e in [e for e in kinds["s"] if e["pid"] == 2][:2000]:
         check(any(a <= e["ts"] <= b for a, b in slices[e["tid"]]), f"an arrow begins where nothing runs: {e}")
+
+
+@test()
+def perfetto_has_arrows_between_cpus():
+    stream, _ = synth("events=6000", "cpus=4", "nodes=2", "seed=4")
+    with folder() as at:
+        run("perfetto", "-", "-o", at / "p.json", data=stream)
+        events = json.loads((at / "p.json").read_text())["traceEvents"]
+        (at / "t.ctf").write_bytes(stream)
+        wanted = [f for _, _, name, f in parse(at / "t.ctf") if name == "cpu_ipi"]
+    names = {e["args"]["name"] for e in events if e["ph"] == "M" and e["pid"] == 1}
+    check({"cpu0, node 0", "cpu3, node 1"} <= names, str(names))
+    ends = {phase: {e["id"]: e for e in events if e["ph"] == phase and e["pid"] == 1} for phase in "sf"}
+    check(set(ends["s"]) == set(ends["f"]), "flows have two ends")
+    ipis = [ends["f"][e["id"]]["tid"] for e in ends["s"].values() if e["name"] == "IPI"]
+    check(sorted(ipis) == sorted(int(f["to_cpu"]) for f in wanted) and len(ipis) > 100, f"{len(ipis)} interrupts")
+    slices = defaultdict(list)
+    for e in events:
+        if e["ph"] == "X" and e["pid"] == 1 and not e["name"].startswith("irq"):
+            slices[e["tid"]].append((e["ts"], e["ts"] + e["dur"], e["name"]))
+    moves = [(e, ends["f"][e["id"]]) for e in ends["s"].values() if e["name"] == "migration"]
+    check(len(moves) > 100, f"{len(moves)} migrations")
+    for begin, end in moves:
+        left = {name for a, b, name in slices[begin["tid"]] if a <= begin["ts"] <= b}
+        goes_on = {name for a, b, name in slices[end["tid"]] if abs(a - end["ts"]) < 0.0005}
+        check(begin["tid"] != end["tid"] and begin["ts"] <= end["ts"] and left & goes_on, f"{begin} {end}: {left} {goes_on}")
 
 
 PROBE = """<script>
@@ -94,12 +121,12 @@ document.body.dataset.probe = JSON.stringify(probe);
 </script></body>"""
 
 
-def browse(at, html):
+def browse(at, html, script=PROBE):
     """The page in headless Chromium, with a script that uses it like a hand on the mouse; what that found."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if not browser:
         raise Skip("no chromium on this machine (apt-get install chromium)")
-    (at / "probe.html").write_text(html.replace("</body>", PROBE))
+    (at / "probe.html").write_text(html.replace("</body>", script))
     line = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
             "--no-first-run", f"--user-data-dir={at}/profile", "--window-size=1400,600", f"--screenshot={at}/page.png",
             "--virtual-time-budget=5000", "--dump-dom", f"file://{at}/probe.html"]
@@ -109,7 +136,7 @@ def browse(at, html):
     check(not error, f"the page's script failed: {error and error[1]}")
     found = re.search(r"data-probe=\"([^\"]*)\"", dom)
     check(found, f"the page did not run: {done.stderr.decode()[-500:]}")
-    return json.loads(found[1].replace("&quot;", '"').replace("&amp;", "&").replace("&gt;", ">").replace("&lt;", "<"))
+    return json.loads(found[1].replace("&quot;", '"').replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&"))
 
 
 @test()
@@ -118,7 +145,7 @@ def the_timeline_zooms_moves_and_finds_in_chromium():
     with folder() as at:
         run("timeline", "-", "-o", at / "t.html", data=stream)
         html = (at / "t.html").read_text()
-        check(not re.search(r"(src|href)=|https?:|@import|url\(", html), "the page fetches something")
+        check(not re.search(r"(src|href)=|https?:(?!//www\.w3\.org/2000/svg\")|@import|url\((?!#)", html), "the page fetches something")
         probe = browse(at, html)
         (at / "t.ctf").write_bytes(stream)
         events = [(n, f) for _, _, n, f in parse(at / "t.ctf")]
@@ -145,6 +172,77 @@ def the_timeline_zooms_moves_and_finds_in_chromium():
     check(probe["requests"] == [], f"the page asked for {probe['requests']}")
     check(probe["colors"] > 20, f"only {probe['colors']} colors were drawn")
     check(max(probe["drawMs"]) < 2000 * SCALE, f"drawing took {probe['drawMs']} ms")  # notices a draw that visits every event of every lane
+
+
+MACHINE_PROBE = """<script>
+addEventListener('error', e => { document.body.dataset.error = e.message; });
+const probe = {};
+const click = (x, y) => { for (const type of ['pointerdown', 'pointerup']) canvas.dispatchEvent(new PointerEvent(type, { clientX: x, clientY: y + canvas.getBoundingClientRect().top, bubbles: true, pointerId: 1 })); };
+probe.lanes = lanes.map(l => l.label).slice(0, 5);
+probe.moves = migrations.at.length; probe.ipis = ipis.at.length; probe.locks = trace.locks.length / 3;
+probe.boxes = [...document.querySelectorAll('#shows input')].map(box => box.id);
+probe.legend = $('legend').textContent;
+const row = migrations.at.find(i => trace.migrates[i + 1] > 3e5), from = trace.migrates[row], to = from + trace.migrates[row + 1];
+show(from - 5e5, to + 5e5); draw();
+click(xOf(from), laneOfCpu.get(trace.migrates[row + 3]).y + 15); probe.clicked = $('detail').textContent;
+probe.move = trace.migrates.slice(row, row + 6);
+// An interrupt, and a wait for the lock of an idle CPU, with nothing else near them.
+const apart = (t, by) => migrations.at.every(i => Math.abs(trace.migrates[i] - t) > by && Math.abs(migrations.end(i) - t) > by);
+const ipi = ipis.at.find(i => trace.ipis[i + 1] !== trace.ipis[i + 2] && apart(trace.ipis[i], 5000));
+show(trace.ipis[ipi] - 2e4, trace.ipis[ipi] + 2e4); draw();
+click(xOf(trace.ipis[ipi]), laneOfCpu.get(trace.ipis[ipi + 1]).y + 15); probe.ipiClicked = $('detail').textContent;
+const { locks, runs } = lanes[0], quiet = t => apart(t, 1e5) && spanAt(runs, t) < 0 && ipis.at.every(i => Math.abs(trace.ipis[i] - t) > 6e4);
+const n = locks.from.findIndex((f, i) => locks.to[i] - f > 10000 && quiet(f) && spanAt(runs, locks.to[i] + 3e4) < 0);
+show(locks.from[n] - 2e4, locks.to[n] + 4e4); draw();
+const ink = x => new Set(new Uint32Array(context.getImageData(x, lanes[0].y + 10, 20, 15).data.buffer)).size, x = xOf((locks.from[n] + locks.to[n]) / 2);
+probe.lockInk = ink(x); probe.idleInk = ink(xOf(locks.to[n]) + 40);
+click(x, lanes[0].y + 15); probe.lockClicked = $('detail').textContent;
+show(from - 2e6, to + 2e6); draw();
+const pixels = () => context.getImageData(0, 0, canvas.width, canvas.height).data.join(), all = pixels();
+probe.svgs = { all: picture(1000, 400) };
+for (const kind of ['tasks', 'migrations', 'ipis']) {
+  $('show-' + kind).click(); draw();
+  probe.svgs[kind] = picture(1000, 400); probe[kind + 'Hidden'] = pixels() !== all;
+  $('show-' + kind).click(); draw();
+}
+probe.back = pixels() === all;
+probe.inView = migrations.at.filter(i => trace.migrates[i] < view.to && migrations.end(i) > view.from && trace.migrates[i + 3] !== trace.migrates[i + 4]).length;
+probe.ipisInView = ipis.at.filter(i => trace.ipis[i] > view.from && trace.ipis[i] <= view.to && trace.ipis[i + 1] !== trace.ipis[i + 2]).length;
+probe.moveColor = colors.move; probe.ipiColor = colors.ipi;
+document.body.dataset.probe = JSON.stringify(probe);
+</script></body>"""
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def arrows_in(svg, color):
+    """How many arrows of this color a picture has: a line and a head each."""
+    return sum(p.get("d").count("M") for p in svg.iter(SVG + "path") if p.get("stroke") == color) / 2
+
+
+@test()
+def migrations_interrupts_and_lock_waits_are_drawn_between_the_lanes_of_cpus():
+    stream, _ = synth("events=6000", "cpus=4", "nodes=2", "seed=4")
+    with folder() as at:
+        run("timeline", "-", "-o", at / "t.html", data=stream)
+        probe = browse(at, (at / "t.html").read_text(), MACHINE_PROBE)
+        (at / "t.ctf").write_bytes(stream)
+        events = [n for _, _, n, _ in parse(at / "t.ctf")]
+    counts = [events.count(name) for name in ("migrate", "cpu_ipi", "lock_wait")]
+    check([probe["moves"], probe["ipis"], probe["locks"]] == counts and min(counts) > 100, f"{counts}")
+    check(probe["lanes"][:4] == ["cpu0", "cpu1", "cpu2", "cpu3"] and probe["boxes"] == ["show-tasks", "show-migrations", "show-ipis"], f"{probe['lanes']} {probe['boxes']}")
+    check(all(word in probe["legend"] for word in ("lock", "migrates", "IPI")), probe["legend"])
+    _, length, task, a, b, _ = probe["move"]
+    check(re.match(rf"work{task} goes from cpu{a} to cpu{b}: (\w+), at home on node \d\nafter ", probe["clicked"]), probe["clicked"])
+    check(re.search(r"cpu\d interrupts cpu\d: (wake|flush|leave)$", probe["ipiClicked"]), probe["ipiClicked"])
+    check(probe["lockClicked"].startswith("cpu0 waits for the kernel lock\n") and probe["lockInk"] > 2 * probe["idleInk"], f"{probe['lockClicked']} {probe['lockInk']} {probe['idleInk']}")
+    check(probe["tasksHidden"] and probe["migrationsHidden"] and probe["ipisHidden"] and probe["back"], "the check boxes")
+    svgs = {kind: xml.etree.ElementTree.fromstring(text) for kind, text in probe["svgs"].items()}
+    legend = 1  # has one of each too
+    check(arrows_in(svgs["all"], probe["moveColor"]) - legend == probe["inView"] > 5, f"{probe['inView']} migrations in view")
+    check(arrows_in(svgs["all"], probe["ipiColor"]) - legend == probe["ipisInView"] > 5, f"{probe['ipisInView']} interrupts in view")
+    check(arrows_in(svgs["migrations"], probe["moveColor"]) <= legend and arrows_in(svgs["ipis"], probe["ipiColor"]) <= legend, "hidden ones in the picture")
+    texts = {t.text for t in svgs["all"].iter(SVG + "text")}
+    check({"cpu0", "cpu3", "node 0", "node 1"} <= texts and any(text.startswith("work") for text in texts), str(texts))
 
 
 @test()

@@ -13,7 +13,7 @@ static void on_migrate(struct model *model, const struct ctf_event *event, const
                                           .to_cpu = known->Migrate.to_cpu,
                                           .reason = known->Migrate.reason,
                                           .from_ns = event->time_ns};
-    model_move_end(model, task, event->time_ns);
+    model_move_end(model, task, MODEL_UNKNOWN, event->time_ns);
     model_move_begin(task, &migrate);
 }
 
@@ -28,6 +28,10 @@ static void run_end(struct model *model, uint32_t cpu, uint32_t task, uint32_t r
 {
     struct model_cpu *c = &model->cpus[cpu];
     struct model_run run = {.task = task, .cpu = cpu, .reason = reason, .from_ns = c->from_ns, .to_ns = now};
+    if (task) {
+        model_task_of(model, task)->left_ns = now;
+        model_task_of(model, task)->left_cpu = cpu;
+    }
     EMIT(model, on_run, &run);
 }
 
@@ -60,7 +64,7 @@ static void run_begin(struct model *model, uint32_t id, uint32_t cpu, uint32_t b
     struct model_task *task = model_task_of(model, id);
     task->ran_ns = now;
     model_ready_end(model, id, cpu, now);
-    model_move_end(model, task, now);
+    model_move_end(model, task, cpu, now);
     task->has_cpu = true;
     task->cpu = cpu;
     if (task->is_waiting) {
@@ -133,7 +137,7 @@ static void on_exit_task(struct model *model, const struct ctf_event *event, con
 {
     struct model_task *task = model_task_of(model, known->TaskExit.task);
     model_ready_end(model, known->TaskExit.task, MODEL_UNKNOWN, event->time_ns);
-    model_move_end(model, task, event->time_ns);
+    model_move_end(model, task, MODEL_UNKNOWN, event->time_ns);
     free(task->stays);
     memset(task, 0, sizeof *task);
 }
@@ -271,7 +275,7 @@ static void feed_loss(struct model *model, const struct trace_item *item)
         model->dropped_calls += task->is_calling;
         model->dropped_waits += task->is_waiting;
         model_ready_end(model, model->tasks.keys[i].a, MODEL_UNKNOWN, loss->from_ns);
-        model_move_end(model, task, task->migrate.from_ns);
+        model_move_end(model, task, MODEL_UNKNOWN, task->migrate.from_ns);
         task->is_calling = task->is_waiting = task->is_ready = task->is_in_syscall = false;
         task->has_cpu = task->has_cpu && runs_on(model, model->tasks.keys[i].a, task->cpu);
     }
@@ -314,7 +318,7 @@ void model_finish(struct model *model, const struct trace *trace, uint64_t end_n
     for (uint32_t i = 0; i < model->tasks.count; i++) {
         struct model_task *task = model->tasks.entries[i];
         model_ready_end(model, model->tasks.keys[i].a, MODEL_UNKNOWN, end_ns);
-        model_move_end(model, task, end_ns);
+        model_move_end(model, task, MODEL_UNKNOWN, end_ns);
         free(task->stays);
         model->unanswered += task->is_calling;
         syscall_end(model, task);

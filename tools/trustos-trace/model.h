@@ -46,6 +46,8 @@ struct model_migrate {
     uint32_t task, from_cpu, to_cpu;
     uint32_t reason;         /* as Migrate says it */
     uint64_t from_ns, to_ns; /* decided; runs there, or goes elsewhere before, or ends */
+    uint64_t left_ns;        /* when it stopped running on from_cpu; 0: not known */
+    bool ran;                /* on to_cpu, from to_ns on */
 };
 struct model_irq {
     uint32_t vector, cpu, task;
@@ -92,7 +94,9 @@ struct model_task {
     struct model_call call;
     struct model_wait wait;
     uint64_t ready_ns, ran_ns, received_ns; /* became ready; ran or received last */
-    uint64_t channel;                       /* where it waited for messages last; 0: not known */
+    uint64_t left_ns;                       /* stopped running, on left_cpu */
+    uint32_t left_cpu;
+    uint64_t channel; /* where it waited for messages last; 0: not known */
 };
 struct model {
     const struct model_sink *sink;

@@ -50,9 +50,12 @@ void model_ready_end(struct model *model, uint32_t id, uint32_t cpu, uint64_t no
     EMIT(model, on_ready, &ready);
 }
 
-void model_move_end(struct model *model, struct model_task *task, uint64_t now)
+/* It is left before or after Migrate says where to: a task that makes way still runs then. */
+void model_move_end(struct model *model, struct model_task *task, uint32_t cpu, uint64_t now)
 {
     task->migrate.to_ns = now > task->migrate.from_ns ? now : task->migrate.from_ns;
+    task->migrate.left_ns = task->left_cpu == task->migrate.from_cpu ? task->left_ns : 0;
+    task->migrate.ran = cpu == task->migrate.to_cpu;
     if (task->is_moving)
         EMIT(model, on_migrate, &task->migrate);
     task->is_moving = false;

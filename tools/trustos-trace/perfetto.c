@@ -1,5 +1,5 @@
 /* Chrome trace events, which ui.perfetto.dev and chrome://tracing open. Process 1 has a thread for each CPU with what ran
- * there; process 2 one for each task with where it ran, what it told, its calls and system calls (as asynchronous slices)
+ * there, and arrows from where a task ran to where it goes on and from who interrupts a CPU to what that does next; process 2 one for each task with where it ran, what it told, its calls and system calls (as asynchronous slices)
  * and arrows from caller to server and back. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,18 +77,48 @@ static void on_irq(void *context, const struct model_irq *irq)
     slice(context, CPUS, irq->cpu, irq->from_ns, irq->to_ns, text, NULL);
 }
 
-/* It begins within a slice that began at ran_ns, and may end at from_ns. */
-static void arrow(struct perfetto *p, uint32_t from, uint64_t ran_ns, uint64_t from_ns, uint32_t to, uint64_t to_ns,
+static void arrow_end(struct perfetto *p, const char *phase, uint32_t process, uint32_t thread, uint64_t ns,
+                      const char *text)
+{
+    begin(p, phase, process, thread, ns);
+    fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"%s\"", p->flows, process == TASKS ? "ipc" : "cpus");
+    name(p, text);
+}
+
+/* To the slice in which it ends. */
+static void arrow(struct perfetto *p, uint32_t process, uint32_t from, uint64_t from_ns, uint32_t to, uint64_t to_ns,
                   const char *text)
 {
     p->flows++;
-    begin(p, "s", TASKS, from, from_ns > ran_ns ? from_ns - 1 : from_ns);
-    fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"ipc\"", p->flows);
-    name(p, text);
+    arrow_end(p, "s", process, from, from_ns, text);
     fputs("}", p->out);
-    begin(p, "f", TASKS, to, to_ns);
-    fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"ipc\",\"bp\":\"e\"", p->flows);
-    name(p, text);
+    arrow_end(p, "f", process, to, to_ns, text);
+    fputs(",\"bp\":\"e\"}", p->out);
+}
+
+/* Within a slice that began at ran_ns and may end at from_ns. */
+static uint64_t within(uint64_t ran_ns, uint64_t from_ns)
+{
+    return from_ns > ran_ns ? from_ns - 1 : from_ns;
+}
+
+static void on_migrate(void *context, const struct model_migrate *migrate)
+{
+    struct perfetto *p = context;
+    if (migrate->ran && migrate->left_ns)
+        arrow(p, CPUS, migrate->from_cpu, migrate->left_ns - 1, migrate->to_cpu, migrate->to_ns, "migration");
+}
+
+/* To the next slice there. */
+static void ipi(struct perfetto *p, const struct ctf_event *event)
+{
+    union known_event known;
+    if (event->layout->known != TRACE_CpuIpi || !known_decode(event, &known))
+        return;
+    p->flows++;
+    arrow_end(p, "s", CPUS, event->cpu, event->time_ns, "IPI");
+    fputs("}", p->out);
+    arrow_end(p, "f", CPUS, known.CpuIpi.to_cpu, event->time_ns, "IPI");
     fputs("}", p->out);
 }
 
@@ -99,8 +129,8 @@ static void on_call(void *context, const struct model_call *call)
     snprintf(op, sizeof op, "call %#x", call->op);
     snprintf(text, sizeof text, "%.32s to %.40s", names_op(call->op) ? names_op(call->op) : op, TASK(call->server));
     TASK(call->caller);
-    arrow(p, call->caller, call->caller_ran_ns, call->from_ns, call->server, call->taken_ns, "call");
-    arrow(p, call->server, call->server_ran_ns, call->to_ns, call->caller, call->to_ns, "reply");
+    arrow(p, TASKS, call->caller, within(call->caller_ran_ns, call->from_ns), call->server, call->taken_ns, "call");
+    arrow(p, TASKS, call->server, within(call->server_ran_ns, call->to_ns), call->caller, call->to_ns, "reply");
     begin(p, "b", TASKS, call->caller, call->from_ns);
     fprintf(p->out, ",\"id\":%" PRIu64 ",\"cat\":\"call\",\"args\":{\"status\":%d,\"channel\":%u}", p->flows,
             call->status, call->channel);
@@ -160,6 +190,7 @@ static void on_event(void *context, const struct ctf_event *event)
     if (known == TRACE_ContextSwitch || known == TRACE_IpcCall || known == TRACE_IpcReply || known == TRACE_IrqEntry ||
         known == TRACE_IrqExit || known == TRACE_SyscallEntry || known == TRACE_SyscallExit)
         return;
+    ipi(p, event);
     instant(p, event);
     fputs(",\"s\":\"t\",\"args\":{\"kind\":", p->out);
     output_string(p->out, event->layout->name);
@@ -197,6 +228,7 @@ static void write_all(struct perfetto *p, struct trace *trace, const struct opti
                                     .on_run = on_run,
                                     .on_call = on_call,
                                     .on_irq = on_irq,
+                                    .on_migrate = on_migrate,
                                     .on_syscall = on_syscall,
                                     .on_event = on_event,
                                     .on_loss = on_loss};
@@ -206,7 +238,10 @@ static void write_all(struct perfetto *p, struct trace *trace, const struct opti
     fputs(",\"name\":\"process_name\",\"args\":{\"name\":\"CPUs\"}}", p->out);
     label(p, "process_name", TASKS, 0, "tasks");
     for (uint32_t i = 0; i < trace->cpu_count; i++) {
-        snprintf(text, sizeof text, "cpu%u", trace->cpus[i]);
+        uint32_t node = names_node(&p->names, trace->cpus[i]);
+        int n = snprintf(text, sizeof text, "cpu%u", trace->cpus[i]);
+        if (node != NAMES_NO_NODE)
+            snprintf(text + n, sizeof text - (size_t)n, ", node %u", node);
         label(p, "thread_name", CPUS, trace->cpus[i], text);
     }
     model_run_all(trace, options->from_s, options->to_s, &model, &sink);

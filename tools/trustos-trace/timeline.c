@@ -17,13 +17,15 @@
 PAGE(page_css, "timeline.css");
 PAGE(page_html, "timeline.html");
 PAGE(page_view, "timeline_view.js");
+PAGE(page_arrows, "timeline_arrows.js");
+PAGE(page_svg, "timeline_svg.js");
 PAGE(page_input, "timeline_input.js");
 
 #define MANY_EVENTS 3000000
 
-enum { RUNS, CALLS, WAITS, READIES, IRQS, SYSCALLS, LOSSES, MARKS, EVENTS, SECTIONS };
-static const char *const section_names[SECTIONS] = {"runs",     "calls",  "waits", "readies", "irqs",
-                                                    "syscalls", "losses", "marks", "events"};
+enum { RUNS, CALLS, WAITS, READIES, MIGRATES, IPIS, LOCKS, IRQS, SYSCALLS, LOSSES, MARKS, EVENTS, SECTIONS };
+static const char *const section_names[SECTIONS] = {"runs",  "calls", "waits",    "readies", "migrates", "ipis",
+                                                    "locks", "irqs",  "syscalls", "losses",  "marks",    "events"};
 
 struct section { /* an array in the making: they grow side by side */
     FILE *out;
@@ -95,6 +97,30 @@ static void on_ready(void *context, const struct model_ready *ready) /* from, le
             ready->task, ready->cpu);
 }
 
+static void on_migrate(
+    void *context,
+    const struct model_migrate *migrate) /* decided, length until it runs, task, from cpu, to cpu, reason */
+{
+    struct timeline *t = context;
+    fprintf(row(t, MIGRATES), "%" PRIu64 ",%" PRIu64 ",%u,%u,%u,%u", since(t, migrate->from_ns),
+            migrate->to_ns - migrate->from_ns, migrate->task, migrate->from_cpu, migrate->to_cpu, migrate->reason);
+}
+
+static void add_ipi(struct timeline *t, const struct ctf_event *event,
+                    const union known_event *known) /* time, cpu, to cpu, reason */
+{
+    fprintf(row(t, IPIS), "%" PRIu64 ",%u,%u,%u", since(t, event->time_ns), event->cpu, known->CpuIpi.to_cpu,
+            known->CpuIpi.reason);
+}
+
+static void add_lock_wait(struct timeline *t, const struct ctf_event *event,
+                          const union known_event *known) /* from, length, cpu */
+{
+    uint64_t ns = known->LockWait.waited_ns, most = since(t, event->time_ns);
+    ns = ns < most ? ns : most;
+    fprintf(row(t, LOCKS), "%" PRIu64 ",%" PRIu64 ",%u", most - ns, ns, event->cpu);
+}
+
 static void on_irq(void *context, const struct model_irq *irq) /* from, length, cpu, vector, task */
 {
     struct timeline *t = context;
@@ -141,8 +167,13 @@ static void on_event(void *context, const struct ctf_event *event) /* time, cpu,
 {
     struct timeline *t = context;
     FILE *out = row(t, EVENTS);
+    union known_event known;
     begin(t, event->time_ns);
     add_mark(t, event);
+    if (event->layout->known == TRACE_CpuIpi && known_decode(event, &known))
+        add_ipi(t, event, &known);
+    if (event->layout->known == TRACE_LockWait && known_decode(event, &known))
+        add_lock_wait(t, event, &known);
     t->events++;
     fprintf(out, "%" PRIu64 ",%u,%u", since(t, event->time_ns), event->cpu,
             (unsigned)(event->layout - t->trace->layout->events));
@@ -238,10 +269,18 @@ static void write_names(FILE *out, const char *what, const struct table *table, 
     fputs("]", out);
 }
 
+/* [number, number] of all that is in the table. */
+static void write_numbers(FILE *out, const char *what, const struct table *table)
+{
+    fprintf(out, ",\n\"%s\":[", what);
+    for (uint32_t i = 0; i < table->count; i++)
+        fprintf(out, "%s[%u,%u]", i ? "," : "", table->keys[i].a, *(uint32_t *)table->entries[i]);
+    fputs("]", out);
+}
+
 static void write_head(const struct timeline *t, FILE *out)
 {
     const struct ctf_layout *layout = t->trace->layout;
-    const struct table *channels = &t->names.channels;
     fputs("{\"machine\":", out);
     output_string(out, layout->hostname[0] ? layout->hostname : "a machine");
     fprintf(out, ",\"begin\":\"%" PRIu64 "\",\"length\":%" PRIu64 ",\"cpus\":[", t->begin_ns, since(t, t->end_ns));
@@ -251,10 +290,10 @@ static void write_head(const struct timeline *t, FILE *out)
     write_names(out, "tasks", &t->names.tasks, task_name);
     write_names(out, "ops", &t->ops, op_name);
     write_names(out, "protocols", &t->protocols, protocol_name);
-    fputs(",\n\"channels\":[", out);
-    for (uint32_t i = 0; i < channels->count; i++)
-        fprintf(out, "%s[%u,%u]", i ? "," : "", channels->keys[i].a, *(uint32_t *)channels->entries[i]);
-    fputs("],\n\"syscallNames\":[", out);
+    write_numbers(out, "channels", &t->names.channels);
+    write_numbers(out, "nodes", &t->names.nodes);
+    write_numbers(out, "homes", &t->names.homes);
+    fputs(",\n\"syscallNames\":[", out);
     for (uint32_t i = 0; names_syscall(i); i++) {
         fputs(i ? "," : "", out);
         output_string(out, names_syscall(i));
@@ -276,7 +315,8 @@ static void write_page(struct timeline *t, FILE *out)
         fwrite(t->sections[i].text, 1, t->sections[i].size, out);
         fputs("]", out);
     }
-    fprintf(out, "}\n</script>\n<script>\n%s%s</script></body></html>\n", page_view, page_input);
+    fprintf(out, "}\n</script>\n<script>\n%s%s%s%s</script></body></html>\n", page_view, page_arrows, page_svg,
+            page_input);
 }
 
 static int make(struct timeline *t, const struct options *options, FILE *out)
@@ -287,6 +327,7 @@ static int make(struct timeline *t, const struct options *options, FILE *out)
                                     .on_call = on_call,
                                     .on_wait = on_wait,
                                     .on_ready = on_ready,
+                                    .on_migrate = on_migrate,
                                     .on_irq = on_irq,
                                     .on_syscall = on_syscall,
                                     .on_event = on_event,

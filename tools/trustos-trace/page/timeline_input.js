@@ -62,7 +62,28 @@ function callThing(row) {
   return { from, to, text: `${taskName(c[row + 3])} calls ${taskName(c[row + 4])}, ${ops.get(c[row + 5]) || 'op 0x' + c[row + 5].toString(16)}: status ${c[row + 6]}\n` +
            `${duration(c[row + 2])} from ${moment(from)}, taken after ${duration(c[row + 1])}` };
 }
-function laneAt(y) { return y < RULER ? null : lanes.find(l => y >= l.y && y < l.y + l.height + GAP); }
+function laneAt(y) { return y < RULER ? null : shown().find(l => y >= l.y && y < l.y + l.height + GAP); }
+
+// A migration or an interrupt that leaves this CPU's lane or comes into it about here.
+function arrowThing(lane, t, near) {
+  for (const arrows of [migrations, ipis]) {
+    if (view.hidden.has(arrows === ipis ? 'ipis' : 'migrations')) continue;
+    for (let i = above(arrows.time, t - near - arrows.longest); i < arrows.at.length && arrows.time[i] <= t + near; i++) {
+      const row = arrows.at[i], leaves = arrows.rows[row + arrows.fromCpu] === lane.id && Math.abs(arrows.time[i] - t) <= near;
+      if (leaves || arrows.rows[row + arrows.toCpu] === lane.id && Math.abs(arrows.end(row) - t) <= near) return arrows === ipis ? ipiThing(row) : moveThing(row);
+    }
+  }
+  return null;
+}
+function moveThing(row) {
+  const m = trace.migrates, home = homes.has(m[row + 2]) ? `, at home on node ${homes.get(m[row + 2])}` : '';
+  return { from: m[row], to: m[row] + m[row + 1], text: `${taskName(m[row + 2])} goes from cpu${m[row + 3]} to cpu${m[row + 4]}: ${valueName(kindNamed('migrate'), 'reason', m[row + 5])}${home}\n` +
+           `after ${duration(m[row + 1])} from ${moment(m[row])}` };
+}
+function ipiThing(row) {
+  const p = trace.ipis;
+  return { from: p[row], to: p[row], text: `${moment(p[row])}  cpu${p[row + 1]} interrupts cpu${p[row + 2]}: ${valueName(kindNamed('cpu_ipi'), 'reason', p[row + 3])}` };
+}
 
 function cpuThing(lane, t, y, near) {
   let i;
@@ -72,6 +93,9 @@ function cpuThing(lane, t, y, near) {
   }
   if ((i = spanAt(lane.losses, t)) >= 0) return spanThing(lane.losses, i, `cpu${lane.id}: lost ${trace.losses[lane.losses.row[i] + 3]} packets, ${trace.losses[lane.losses.row[i] + 4]} events`);
   if (y < lane.y + 6 && (i = spanAt(lane.irqs, t)) >= 0) return spanThing(lane.irqs, i, `interrupt ${lane.irqs.key[i]}`);
+  const arrow = arrowThing(lane, t, near);
+  if (arrow) return arrow;
+  if ((i = spanAt(lane.locks, t)) >= 0) return spanThing(lane.locks, i, `cpu${lane.id} waits for the kernel lock`);
   if ((i = spanAt(lane.runs, t)) >= 0) return spanThing(lane.runs, i, `${taskName(lane.runs.key[i])} on cpu${lane.id}${stopText(lane.runs.row[i])}`);
   return null;
 }
@@ -203,7 +227,31 @@ addEventListener('keydown', e => {
 });
 addEventListener('resize', redraw);
 
-// ---- begin; #from=0.001&to=0.002&q=netsrv: seconds since boot ----
+// ---- what is shown ----
+function showLegend() {
+  $('legend').innerHTML = legend().map(([name, text]) => `<i class="${name}" style="${['lock', 'move', 'ipi'].includes(name) ? '' : `background:var(--${name})`}"></i>${text}`).join('');
+}
+function showBoxes() { // for what the trace has
+  const kinds = { tasks: lanes.some(l => l.kind === 'task'), calls: trace.calls.length, migrations: trace.migrates.length, ipis: trace.ipis.length };
+  for (const kind in kinds) {
+    if (!kinds[kind]) continue;
+    const label = document.createElement('label'), box = document.createElement('input');
+    box.type = 'checkbox';
+    box.id = 'show-' + kind;
+    box.checked = !view.hidden.has(kind);
+    box.addEventListener('change', () => { view.hidden[box.checked ? 'delete' : 'add'](kind); showLegend(); redraw(); });
+    label.append(box, kind === 'ipis' ? 'IPIs' : kind);
+    $('shows').append(label);
+  }
+}
+$('save').addEventListener('click', () => {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([picture(view.width, view.height)], { type: 'image/svg+xml' }));
+  link.download = 'timeline.svg';
+  link.click();
+});
+
+// ---- begin; #from=0.001&to=0.002&q=netsrv&hide=tasks,ipis: seconds since boot; svg=1100x400: the picture goes into the body's data ----
 (function begin() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   if (matchMedia('(prefers-color-scheme: dark)').matches !== wanted.has('other')) document.documentElement.classList.add('dark');
@@ -219,8 +267,12 @@ addEventListener('resize', redraw);
     note.textContent = `, lost: ${packets} packets, ${lost} events`;
     $('facts').append(note);
   }
+  if (wanted.has('hide')) for (const kind of wanted.get('hide').split(',')) view.hidden.add(kind);
+  showBoxes();
+  showLegend();
   readColors();
   show(wanted.has('from') ? wanted.get('from') * 1e9 - BOOT : 0, wanted.has('to') ? wanted.get('to') * 1e9 - BOOT : trace.length);
   draw();
+  if (wanted.has('svg')) document.body.dataset.svg = picture(...wanted.get('svg').split('x').map(Number));
   if (wanted.get('q')) { $('query').value = wanted.get('q'); search(wanted.get('q')); }
 })();

@@ -2,6 +2,7 @@
 // What is shown and how it is drawn. The trace is one JSON object (timeline.c writes it); times are nanoseconds since `begin`.
 const trace = JSON.parse(document.getElementById('trace').textContent);
 const names = new Map(trace.tasks), receivers = new Map(trace.channels), ops = new Map(trace.ops), protocols = new Map(trace.protocols);
+const nodes = new Map(trace.nodes), homes = new Map(trace.homes);
 const BOOT = Number(trace.begin); // since boot: exact for 100 days
 const taskName = id => id === 0 ? 'idle' : names.get(id) || 'task ' + id;
 const LABELS = 140, RULER = 26, MARKS_HEIGHT = 14, GAP = 3;
@@ -77,11 +78,11 @@ function timesOf(rows, list) { return { at: list, time: Float64Array.from(list, 
     ticks.get(trace.events[i + 1]).push(i);
   }
   events.time = Float64Array.from(events.at, i => trace.events[i]);
-  const onCpu = group(trace.runs, 5, 2), irqs = group(trace.irqs, 5, 2), losses = group(trace.losses, 5, 2);
+  const onCpu = group(trace.runs, 5, 2), irqs = group(trace.irqs, 5, 2), losses = group(trace.losses, 5, 2), locks = group(trace.locks, 3, 2);
   for (const cpu of trace.cpus)
     lanes.push({ kind: 'cpu', id: cpu, label: 'cpu' + cpu,
                  runs: spans(trace.runs, (onCpu.get(cpu) || []).filter(i => trace.runs[i + 3] !== 0), 3),
-                 irqs: spans(trace.irqs, irqs.get(cpu), 3), losses: spans(trace.losses, losses.get(cpu), 3),
+                 irqs: spans(trace.irqs, irqs.get(cpu), 3), losses: spans(trace.losses, losses.get(cpu), 3), locks: spans(trace.locks, locks.get(cpu), 2),
                  ticks: timesOf(trace.events, ticks.get(cpu)) });
   const runs = group(trace.runs, 5, 3), waits = group(trace.waits, 6, 2), readies = group(trace.readies, 4, 2);
   const syscalls = group(trace.syscalls, 5, 2), marks = group(trace.marks, 4, 1), callers = group(trace.calls, 7, 3);
@@ -93,37 +94,52 @@ function timesOf(rows, list) { return { at: list, time: Float64Array.from(list, 
     lane.time = lane.runs.busy[lane.runs.from.length];
     lanes.push(lane);
   }
-  lanes.sort((a, b) => (a.kind === 'task') - (b.kind === 'task') || (a.kind === 'cpu' ? a.id - b.id : b.time - a.time));
+  const node = lane => nodes.has(lane.id) ? nodes.get(lane.id) : 1e9; // a node's CPUs stand together
+  lanes.sort((a, b) => (a.kind === 'task') - (b.kind === 'task') || (a.kind === 'cpu' ? node(a) - node(b) || a.id - b.id : b.time - a.time));
 })();
 const calls = spans(trace.calls, [...Array(trace.calls.length / 7).keys()].map(i => i * 7), 4); // `row` and `from` only: calls do overlap
-const laneOfTask = new Map(lanes.filter(l => l.kind === 'task').map(l => [l.id, l]));
+const laneOfTask = new Map(lanes.filter(l => l.kind === 'task').map(l => [l.id, l])), laneOfCpu = new Map(lanes.filter(l => l.kind === 'cpu').map(l => [l.id, l]));
 
 // ---- the view ----
-const canvas = document.getElementById('canvas'), context = canvas.getContext('2d');
-const view = { from: 0, to: Math.max(1, trace.length), scroll: 0, width: 0, height: 0, selected: null, matches: [], match: -1, measure: null, drawn: 0, drawMs: 0, cpuHeight: 34, taskHeight: 24 };
+const canvas = document.getElementById('canvas');
+let context = canvas.getContext('2d'); // or what makes a picture of it: timeline_svg.js
+const view = { from: 0, to: Math.max(1, trace.length), scroll: 0, width: 0, height: 0, selected: null, matches: [], match: -1, measure: null, drawn: 0, drawMs: 0, cpuHeight: 34, taskHeight: 24,
+               hidden: new Set() }; // of: tasks calls migrations ipis events
 let colors = {}, dirty = false;
 
+function hatch(color) {
+  const tile = document.createElement('canvas'), pen = tile.getContext('2d');
+  tile.width = tile.height = 6;
+  pen.strokeStyle = color;
+  pen.lineWidth = 1.5;
+  for (const x of [-6, 0, 6]) { pen.moveTo(x, 6); pen.lineTo(x + 6, 0); }
+  pen.stroke();
+  return context.createPattern(tile, 'repeat');
+}
 function readColors() {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ['page', 'lane', 'line', 'text', 'dim', 'accent', 'wait', 'ready', 'irq', 'loss', 'arrow', 'mark', 'found', 'syscall']) colors[name] = style.getPropertyValue('--' + name).trim();
+  for (const name of ['page', 'lane', 'line', 'text', 'dim', 'accent', 'wait', 'ready', 'irq', 'loss', 'arrow', 'mark', 'found', 'syscall', 'lock', 'move', 'ipi']) colors[name] = style.getPropertyValue('--' + name).trim();
   const dark = document.documentElement.classList.contains('dark');
+  colors.hatch = hatch(colors.lock);
   colors.tasks = new Map(lanes.filter(l => l.kind === 'task').map((l, i) => [l.id, `hsl(${(i * 137.5 + 205) % 360} ${dark ? 48 : 56}% ${dark ? 58 : 47}%)`]));
 }
 const taskColor = id => colors.tasks.get(id) || colors.dim;
 const xOf = t => LABELS + (t - view.from) / (view.to - view.from) * (view.width - LABELS);
 const timeOf = x => view.from + (x - LABELS) / (view.width - LABELS) * (view.to - view.from);
 
-function lanesHeight() { return lanes.reduce((sum, lane) => sum + lane.height + GAP, 0); }
+function shown() { return view.hidden.has('tasks') ? lanes.filter(lane => lane.kind === 'cpu') : lanes; }
+function lanesHeight() { return shown().reduce((sum, lane) => sum + lane.height + GAP, 0); }
 // Few lanes are drawn taller, as far as there is room.
 function placeLanes() {
-  const tasks = lanes.filter(l => l.kind === 'task').length, fixed = lanes.reduce((sum, l) => sum + GAP + (l.marks && l.marks.at.length ? MARKS_HEIGHT : 0), 0);
-  const grow = Math.max(1, Math.min(1.6, (view.height - RULER - fixed) / (tasks * 24 + (lanes.length - tasks) * 34)));
+  const there = shown(), tasks = there.filter(l => l.kind === 'task').length, fixed = there.reduce((sum, l) => sum + GAP + (l.marks && l.marks.at.length ? MARKS_HEIGHT : 0), 0);
+  const grow = Math.max(1, Math.min(tasks ? 1.6 : 3, (view.height - RULER - fixed) / (tasks * 24 + (there.length - tasks) * 34)));
   view.cpuHeight = Math.round(34 * grow);
   view.taskHeight = Math.round(24 * grow);
   for (const lane of lanes) lane.height = lane.kind === 'cpu' ? view.cpuHeight : view.taskHeight + (lane.marks.at.length ? MARKS_HEIGHT : 0);
   view.scroll = Math.max(0, Math.min(view.scroll, lanesHeight() - (view.height - RULER)));
   let y = RULER - view.scroll + GAP;
-  for (const lane of lanes) { lane.y = y; y += lane.height + GAP; }
+  for (const lane of lanes) lane.y = -1e6;
+  for (const lane of there) { lane.y = y; y += lane.height + GAP; }
 }
 
 // Spans narrower than a pixel are drawn as one column whose height says how much of it they cover: the work is a
@@ -200,7 +216,8 @@ function drawLane(lane) {
   if (lane.kind === 'cpu') {
     drawSpans(lane.runs, lane.y + 6, lane.height - 12, taskColor, 0);
     drawSpans(lane.irqs, lane.y, 5, () => colors.irq, 0.15);
-    drawTicks(lane);
+    if (!view.hidden.has('events')) drawTicks(lane);
+    drawSpans(lane.locks, lane.y + 6, lane.height - 12, () => colors.hatch, 0.3);
     context.globalAlpha = 0.35;
     drawSpans(lane.losses, lane.y, lane.height, () => colors.loss, 0.5);
     context.globalAlpha = 1;
@@ -214,35 +231,6 @@ function drawLane(lane) {
     label(trace.cpus.length > 1 ? (cpu, i) => `cpu${cpu}, ${duration(lane.runs.to[i] - lane.runs.from[i])}` : (_, i) => duration(lane.runs.to[i] - lane.runs.from[i]), lane.runs, lane, true);
     drawTold(lane);
   }
-}
-
-function arrow(x, from, to, y0, y1) { // x: at the server's or caller's end
-  const down = y1 > y0 ? 1 : -1;
-  context.moveTo(from, y0); context.lineTo(x, y1);
-  context.moveTo(x - 3, y1 - 5 * down); context.lineTo(x, y1); context.lineTo(x + 3, y1 - 5 * down);
-}
-
-function drawCalls() {
-  const pixel = (view.to - view.from) / (view.width - LABELS), first = above(calls.from, view.from - 50 * pixel), last = above(calls.from, view.to);
-  const few = last - first < 1500;
-  context.strokeStyle = colors.arrow;
-  context.lineWidth = 1;
-  for (const reply of [false, true]) {
-    context.globalAlpha = few ? Math.max(0.2, Math.min(0.9, 200 / (last - first))) * (reply ? 0.5 : 1) : 0.16;
-    context.setLineDash(reply && few ? [3, 3] : []);
-    context.beginPath();
-    for (let i = first; i < last;) {
-      const row = calls.row[i], t = trace.calls[row], caller = laneOfTask.get(trace.calls[row + 3]), server = laneOfTask.get(trace.calls[row + 4]);
-      i = few ? i + 1 : Math.max(i + 1, above(calls.from, t + pixel));
-      if (!caller || !server || (!few && reply)) continue;
-      const down = server.y > caller.y, yCaller = caller.y + (down ? view.taskHeight - 3 : 3), yServer = server.y + (down ? 3 : view.taskHeight - 3);
-      if (reply) { const x = xOf(t + trace.calls[row + 2]); arrow(x, x, x, yServer, yCaller); }
-      else arrow(xOf(t + trace.calls[row + 1]), xOf(t), 0, yCaller, yServer);
-    }
-    context.stroke();
-  }
-  context.globalAlpha = 1;
-  context.setLineDash([]);
 }
 
 // Since boot. Where that has more digits than one reads, the corner says from which moment on the labels count.
@@ -288,6 +276,20 @@ function drawFound() { // matches, what was clicked, what is measured
   }
 }
 
+// A bracket beside the CPUs of each node.
+function drawNodes() {
+  for (const node of new Set(nodes.values())) {
+    const there = lanes.filter(lane => lane.kind === 'cpu' && nodes.get(lane.id) === node);
+    if (!there.length) continue;
+    const top = there[0].y + 2, height = there[there.length - 1].y + there[there.length - 1].height - 2 - top;
+    context.fillStyle = colors.dim;
+    context.fillRect(LABELS - 8, top, 2, height);
+    context.fillRect(LABELS - 8, top, 5, 1);
+    context.fillRect(LABELS - 8, top + height - 1, 5, 1);
+    context.fillText('node ' + node, LABELS - 14 - 7 * ('node ' + node).length, top + height / 2 + 4);
+  }
+}
+
 function drawLabels() {
   context.fillStyle = colors.page;
   context.fillRect(0, RULER, LABELS, view.height);
@@ -299,6 +301,7 @@ function drawLabels() {
     context.fillStyle = colors.text;
     context.fillText(lane.label.slice(0, 16), lane.kind === 'task' ? 24 : 8, lane.y + (lane.kind === 'task' ? view.taskHeight : lane.height) / 2 + 4);
   }
+  drawNodes();
 }
 
 function draw() {
@@ -311,6 +314,11 @@ function draw() {
   view.width = Math.max(LABELS + 10, box.width);
   view.height = box.height;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  paint();
+  view.drawn++;
+  view.drawMs = performance.now() - began;
+}
+function paint() {
   context.font = '12px system-ui, "DejaVu Sans", sans-serif';
   context.fillStyle = colors.page;
   context.fillRect(0, 0, view.width, view.height);
@@ -318,11 +326,11 @@ function draw() {
   drawRuler();
   for (const lane of lanes) if (lane.y > -lane.height && lane.y < view.height) drawLane(lane);
   drawCalls();
+  drawMigrations();
+  drawIpis();
   drawFound();
   drawLabels();
   drawCorner();
-  view.drawn++;
-  view.drawMs = performance.now() - began;
 }
 function redraw() {
   if (!dirty) requestAnimationFrame(draw);

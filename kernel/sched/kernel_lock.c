@@ -7,6 +7,7 @@
 
 #define ANSWER_SECONDS 10
 
+bool kernel_inside_wait(void);
 struct kernel_lock kernel_lock = {.held = 1}; /* by the boot CPU */
 struct kernel_inside kernel_inside[CPU_MAX];
 uint64_t kernel_lock_long_tsc; /* entry.asm */
@@ -129,6 +130,34 @@ void kernel_lock_wait(void)
     __atomic_fetch_sub(&kernel_lock.waiters, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&kernel_lock.turns, kernel_lock.turns + 1, __ATOMIC_RELAXED);
     lock_got(cpu, since_tsc);
+}
+
+static bool inside_try(const struct cpu *cpu)
+{
+    if (__atomic_load_n(&kernel_lock.held, __ATOMIC_RELAXED))
+        return false;
+    __atomic_exchange_n(cpu->inside, 1, __ATOMIC_SEQ_CST);
+    if (!__atomic_load_n(&kernel_lock.held, __ATOMIC_SEQ_CST))
+        return true;
+    __atomic_store_n(cpu->inside, 0, __ATOMIC_RELEASE);
+    return false;
+}
+
+/* For the short path, from entry.asm. false: not inside, the lock is to be asked for; also when the task has ended. */
+bool kernel_inside_wait(void)
+{
+    struct cpu *cpu = cpu_this();
+    uint64_t end_tsc = rdtsc() + clock_tsc_hz / INSIDE_WAIT_PER_SECOND;
+    bool inside = false;
+    __atomic_store_n(&cpu->waiting, true, __ATOMIC_RELAXED);
+    while (!cpu->left && !(inside = inside_try(cpu)) && rdtsc() < end_tsc) {
+        uint32_t asked = __atomic_load_n(&cpu->asked, __ATOMIC_ACQUIRE);
+        if (asked)
+            cpu_answer(cpu, asked);
+        pause();
+    }
+    cpu->waiting = false;
+    return inside;
 }
 
 /* From lock_leave, still with the lock. */

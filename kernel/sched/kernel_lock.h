@@ -8,6 +8,9 @@
  *      …                                               …
  *      kernel_inside[me] = 0                           held = 0
  *
+ * Who wants to go inside and finds the lock held waits for up to 100 us, then asks for the lock: would he ask at once, each
+ * would keep the other out of its short path for ever.
+ *
  * So IPC on one CPU costs the others nothing, and scales with their number. While one CPU is online the entries skip all of this.
  *
  * Who comes while others wait lets one of them go first: but no longer than 10 us. A queue (ticket, MCS) would be fair without
@@ -32,6 +35,7 @@ struct kernel_lock {
 };
 #define LOCK_POLITE_PER_SECOND 100000 /* for 10 us */
 #define LOCK_STARVING_PER_SECOND 200  /* after 5 ms */
+#define INSIDE_WAIT_PER_SECOND 10000  /* for 100 us */
 #define LOCK_LONG_PER_SECOND 10000    /* held for 100 us: the trace tells */
 #define LOCK_WAIT_TOLD_NS 1000u
 extern struct kernel_lock kernel_lock;

@@ -23,7 +23,7 @@ extern ipc_short_call, ipc_short_reply_recv
 extern syscall_table, trace_mask, trace_short, trace_only_count, trace_syscall_entry, trace_syscall_exit
 extern clock_tsc_start, clock_mult, burst_roll
 extern trap_user, trap_kernel, sched_loop, sched_preempt
-extern kernel_lock_wait, kernel_lock_held_long, kernel_lock_long_tsc, kernel_inside, cpu_count
+extern kernel_lock_wait, kernel_inside_wait, kernel_lock_held_long, kernel_lock_long_tsc, kernel_inside, cpu_count
 global syscall_entry, syscall_give_up, task_resume, task_resume_short, task_resume_inside, sched_dispatch, isr_table, cpu_idle_wait, preempt_window
 
 ; Event %1 of task rbx: its number or answer in r12. Uses rax, rcx, rdx, r14, r15.
@@ -89,7 +89,8 @@ syscall_entry:
     lea rcx, [rax - 1]                  ; call, reply_recv
     cmp rcx, 1
     ja syscall_general
-    INSIDE_ENTER syscall_give_up
+    INSIDE_ENTER syscall_inside_wait
+.inside:
     cmp byte [trace_short], TRACE_SHORT_GENERAL
     je syscall_give_up
     cmp eax, 1
@@ -121,6 +122,14 @@ sysret_clean:
     xor r10d, r10d
     swapgs
     o64 sysret
+syscall_inside_wait:                    ; another CPU has the lock
+    INSIDE_LEAVE
+    SAVE_SCRATCH
+    call kernel_inside_wait
+    test al, al
+    RESTORE_SCRATCH
+    jnz syscall_entry.inside
+    jmp syscall_general
 syscall_general.unknown:
     mov rax, ERR_NOT_SUPPORTED
     xor edx, edx

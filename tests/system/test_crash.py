@@ -45,7 +45,7 @@ def tells_it(boot):
     return function
 
 
-for _key, _boot in {"q35": replace(ONCE, machine="q35"), "10_mib": replace(ONCE, mem=10),
+for _key, _boot in {"q35": replace(ONCE, machine="q35"), "10_mib": replace(ONCE, mem=10, initrd=str(BUILD / "services.tar")),
                     "5_gib": replace(ONCE, machine="q35", mem=5120)}.items():
     _function = tells_it(_boot)
     _function.__name__ = f"the_record_survives_a_warm_reset[{_key}]"

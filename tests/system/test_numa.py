@@ -4,8 +4,9 @@ import json
 import re
 import struct
 import tempfile
+from dataclasses import replace
 
-from harness import SERVICES, Boot, Machine, check, expect, test
+from harness import ECHO, SERVICES, TOKEN, Boot, Machine, check, expect, test
 from test_boot import numa
 from test_console import KERNEL
 
@@ -72,19 +73,34 @@ def drawn_as_read(machine, nodes):
     return text
 
 
+def mixed_load(machine):
+    """Sessions and connections come and go, services die and come back: memory is taken and given back."""
+    with machine.console() as session:
+        session.login()
+        for name in ("tracer", "netbench"):
+            session.ask(f"restart {name}")
+    for _ in range(10):
+        machine.once(b"status\nnetwork\ncaps\n")
+    machine.wait_echo()
+    for _ in range(10):
+        with machine.connect(ECHO) as connection:
+            connection.send(bytes(20_000))
+            connection.read_exactly(20_000)
+
+
 @test()
 def two_nodes_are_drawn_and_with_room_95_percent_of_frames_are_local():
-    with Machine(numa("cpus=0-1,mem=128", "cpus=2-3,mem=128")) as machine:
+    boot = numa("cpus=0-1,mem=128", "cpus=2-3,mem=128")
+    with Machine(replace(boot, append=f"netbench token={TOKEN}")) as machine:
         machine.wait_console()
-        for _ in range(20):  # sessions come and go: memory is taken and given back
-            machine.once(b"status\nnetwork\ncaps\n")
+        mixed_load(machine)
         nodes = nodes_of(machine)
         check_as_told(machine, nodes)
         check_homes(nodes)
         expect(r"distance 20 to node 1$", drawn_as_read(machine, nodes))
         local = sum(node["local_allocations"] for node in nodes)
         remote = sum(node["remote_allocations"] for node in nodes)
-        check(local > 1000 and local >= 19 * remote, f"{local} frames near, {remote} far")
+        check(local > 2000 and local >= 19 * remote, f"{local} frames near, {remote} far")
         expect(r"^2 nœuds, 4 CPU, 25\d Mio de mémoire", machine.once("montre la mémoire par nœud\n".encode()).decode())
         expect(r"netsrv \(task \d+\) is at home on node [01], last ran on CPU [0-3] and may run on all CPUs\.",
                machine.once(b"on which node does netsrv live?\n").decode())
@@ -95,7 +111,7 @@ def four_nodes_of_uneven_memory_and_distances_through_grub():
     boot = numa("cpus=0,mem=32", "cpus=1,mem=64", "cpus=2,mem=128", "cpus=3,mem=160",
                 "dist,src=0,dst=1,val=15", "dist,src=0,dst=2,val=30", "dist,src=0,dst=3,val=30",
                 "dist,src=1,dst=2,val=30", "dist,src=1,dst=3,val=30", "dist,src=2,dst=3,val=15", mem=384)
-    with Machine(Boot(how="iso", mem=boot.mem, cpus=boot.cpus, extra=boot.extra)) as machine:
+    with Machine(replace(boot, how="iso")) as machine:
         machine.wait_console()
         nodes = nodes_of(machine)
         check_as_told(machine, nodes)
@@ -122,7 +138,7 @@ def a_node_without_memory_and_one_without_cpus_are_drawn_so_and_nobody_lives_whe
 @test()
 def sparse_apic_ids_belong_to_the_nodes_that_qemu_says():
     boot = numa("cpus=0-2,mem=96", "cpus=3-5,mem=160", cpus=6)
-    with Machine(Boot(mem=256, cpus=6, extra=boot.extra + ("-smp", "6,sockets=2,cores=3,threads=1"))) as machine:
+    with Machine(replace(boot, extra=boot.extra + ("-smp", "6,sockets=2,cores=3,threads=1"))) as machine:
         machine.wait_console()
         nodes = nodes_of(machine)
         check_as_told(machine, nodes)
@@ -171,3 +187,35 @@ def an_srat_that_makes_no_sense_is_one_node_and_the_log_says_what_is_wrong():
             check(len(nodes) == 1 and cpus_of(nodes[0]) == {0, 1}, f"{nodes}")
             check(256 * MIB - 2 * TAKEN < nodes[0]["total_bytes"] <= 256 * MIB, f"{nodes[0]['total_bytes']} bytes")
             check_homes(nodes)
+
+
+def ran_on(machine, task_id):
+    """The CPUs onto which the newest events of the trace saw the task switched."""
+    rows = re.findall(r"\[CPU(\d+)\] ContextSwitch payload=0x([0-9a-f]+)", machine.once(b"trace dump 256\n").decode())
+    return {int(cpu) for cpu, payload in rows if int(payload, 16) >> 32 == task_id}
+
+
+@test()
+def a_service_that_is_tied_to_cpus_is_never_seen_elsewhere():
+    boot = numa("cpus=0-1,mem=128", "cpus=2-3,mem=128")
+    line = "affinity=netsrv:1,jarvis:2-3,tracer:63 affinity=nosuch:1 affinity=rconsole:3-1"
+    with Machine(replace(boot, append=line)) as machine:
+        machine.wait_console()
+        tied = {"netsrv": {1}, "jarvis": {2, 3}}
+        seen = {name: set() for name in tied}
+        for _ in range(20):
+            nodes = nodes_of(machine)
+            check_homes(nodes)
+            tasks = tasks_of(nodes)
+            for name, cpus in tied.items():
+                task = tasks[name][1]
+                check(set(task["affinity"]) == cpus, f"{name} may run on {task['affinity']}")
+                seen[name] |= {task["cpu"]} | ran_on(machine, task["id"])
+                check(seen[name] <= cpus, f"{name} was seen on {seen[name]}, it may run on {cpus}")
+        check(set(tasks["tracer"][1]["affinity"]) == set(tasks["rconsole"][1]["affinity"]) == {0, 1, 2, 3}, f"{tasks}")
+        expect(r"^   netsrv \(\d+\) .*  1$", machine.once(b"numa\n").decode())
+        log = machine.serial()
+        expect(r"init: tracer: this machine has none of the CPUs where it may run \(mask 0x8000000000000000\): it may run on all",
+               log, "the log")
+        expect(r'init: boot option affinity: "nosuch" is no service: this option is left aside', log, "the log")
+        expect(r'init: boot option affinity: "3-1" goes downwards: this option is left aside', log, "the log")

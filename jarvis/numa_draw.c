@@ -1,11 +1,12 @@
-/* `numa` for people. A node is a tree: its memory as a bar as long as the memory is large, what its CPUs do, and who is at
- * home there. A branch that is a table has the branch in its first column. */
+/* `numa` for people. A node is a tree: its memory as a bar, the longer the more it is, what its CPUs do, and who is at home
+ * there. A branch that is a table has the branch in its first column. */
 #include "jarvis/numa_view.h"
 #include "jarvis/render.h"
 #include <stdio.h>
 #include <string.h>
 
-#define BAR_CELLS 60u /* of the largest node's memory */
+#define BAR_CELLS 60u /* of the largest node's memory … */
+#define BAR_LEAST 12u /* … and of the smallest's, so that what is used can be seen */
 #define NAME_TEXT 32
 #define LIST_SHORT 40 /* columns: a longer list of CPUs is only counted */
 
@@ -120,7 +121,7 @@ static void say_memory(struct answer *out, const struct numa_view *view, const s
     }
     uint64_t cells = (unsigned __int128)node->total_pages * BAR_CELLS / largest_memory(view);
     uses_of(uses, node);
-    fill_bar(bar, cells > USES ? (uint32_t)cells : USES, uses, node->total_pages);
+    fill_bar(bar, cells > BAR_LEAST ? (uint32_t)cells : BAR_LEAST, uses, node->total_pages);
     say(out, "[%s]  %s\n", bar, size_text(size, node->total_pages * PAGE_SIZE, out->language));
     say_uses(out, uses);
 }

@@ -6,9 +6,10 @@ import struct
 import tempfile
 from dataclasses import replace
 
-from harness import ECHO, SERVICES, TOKEN, Boot, Machine, check, expect, test
+from harness import ECHO, SERVICES, TOKEN, Boot, Machine, check, expect, test, wait_for
 from test_boot import numa
 from test_console import KERNEL
+from test_faults import task_ids
 
 MIB = 1 << 20
 TAKEN = 8 * MIB  # of a node's memory, by the firmware and by the kernel before it counts
@@ -107,6 +108,26 @@ def two_nodes_are_drawn_and_with_room_95_percent_of_frames_are_local():
 
 
 @test()
+def what_a_full_node_lacks_comes_from_the_next_and_is_counted_and_noted():
+    boot = numa("cpus=0-1,mem=12", "cpus=2-3,mem=244")
+    everybody = ",".join(f"{name}:0-1" for name in SERVICES + ("netbench",))
+    with Machine(replace(boot, append=f"netbench affinity={everybody}")) as machine:
+        machine.wait_console()
+        machine.wait_echo()
+        nodes = nodes_of(machine)
+        check_as_told(machine, nodes)
+        check_homes(nodes)
+        homeless = [name for name in SERVICES if name not in tasks_of(nodes[:1])]
+        check(not homeless, f"tied to node 0 and at home elsewhere: {homeless}")
+        far = nodes[0]["remote_allocations"]
+        check(far > 0 and nodes[1]["others_bytes"] > 0, f"{far} frames from afar, {nodes[1]['others_bytes']} bytes")
+        text = drawn_as_read(machine, nodes)
+        expect(r"^Note: Node 0's memory is nearly used up \([\d.]+ % free\) while node 1 has 9\d[\d.]* % free\.$", text)
+        expect(r"^Note: Node 0: only \d\d[\d.]* % of the frames that its tasks got are its own\.$", text)
+        expect(r"\bup\b", machine.once(b"status\n").decode())
+
+
+@test()
 def four_nodes_of_uneven_memory_and_distances_through_grub():
     boot = numa("cpus=0,mem=32", "cpus=1,mem=64", "cpus=2,mem=128", "cpus=3,mem=160",
                 "dist,src=0,dst=1,val=15", "dist,src=0,dst=2,val=30", "dist,src=0,dst=3,val=30",
@@ -195,15 +216,25 @@ def ran_on(machine, task_id):
     return {int(cpu) for cpu, payload in rows if int(payload, 16) >> 32 == task_id}
 
 
+def restart(machine, name):
+    before = task_ids(machine)[name]
+    with machine.console() as session:
+        session.login()
+        session.ask(f"restart {name}")
+    wait_for(lambda: task_ids(machine).get(name) not in (None, before), 60, f"{name} to be back")
+
+
 @test()
-def a_service_that_is_tied_to_cpus_is_never_seen_elsewhere():
+def a_service_that_is_tied_to_cpus_is_never_seen_elsewhere_and_started_again_it_still_is():
     boot = numa("cpus=0-1,mem=128", "cpus=2-3,mem=128")
-    line = "affinity=netsrv:1,jarvis:2-3,tracer:63 affinity=nosuch:1 affinity=rconsole:3-1"
+    line = "affinity=netsrv:1,jarvis:2-3,tracer:63 affinity=nosuch:1 affinity=rconsole:3-1 token=" + TOKEN
     with Machine(replace(boot, append=line)) as machine:
         machine.wait_console()
         tied = {"netsrv": {1}, "jarvis": {2, 3}}
         seen = {name: set() for name in tied}
-        for _ in range(20):
+        for turn in range(20):
+            if turn == 10:
+                restart(machine, "jarvis")
             nodes = nodes_of(machine)
             check_homes(nodes)
             tasks = tasks_of(nodes)

@@ -108,6 +108,20 @@ static void json_has_every_figure_by_node(void **state)
     has("numa --json", "\"affinity\":[0]}]},{\"node\":1,");
 }
 
+static void a_small_nodes_bar_shows_what_is_used(void **state)
+{
+    (void)state;
+    nodes[0].total_pages = 400;
+    nodes[0].local_pages = 299;
+    nodes[0].remote_pages = 1;
+    nodes[0].free_pages = 100;
+    has("numa", "├─ Memory  [########+...]  1.5 MiB\n");
+    nodes[0].free_pages = 0;
+    nodes[0].local_pages = 400;
+    nodes[0].remote_pages = 0;
+    has("numa", "├─ Memory  [############]  1.5 MiB\n");
+}
+
 static void a_machine_of_one_node_and_one_cpu_looks_fine(void **state)
 {
     (void)state;
@@ -268,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup(each_node_is_drawn_with_its_memory_cpus_and_tasks, setup),
         cmocka_unit_test_setup(a_task_is_found_where_it_lives, setup),
         cmocka_unit_test_setup(json_has_every_figure_by_node, setup),
+        cmocka_unit_test_setup(a_small_nodes_bar_shows_what_is_used, setup),
         cmocka_unit_test_setup(a_machine_of_one_node_and_one_cpu_looks_fine, setup),
         cmocka_unit_test_setup(a_node_without_memory_cpus_or_tasks_says_so, setup),
         cmocka_unit_test_setup(a_task_that_last_ran_on_another_node_is_marked, setup),

@@ -196,6 +196,7 @@ struct syscall_result sys_channel_call(uint64_t handle, uint64_t message, uint64
                  server->priority < task->priority || !call_copy_in(task, (const struct msg *)message, &word0)))
         return channel_call_slow(handle, message, deadline_ns);
 
+    balance_moved(server, cpu, TRACE_MIGRATE_CALLED); /* an event of its own: older than tsc */
     uint64_t tsc = rdtsc();
     uint32_t badge = cap->sender->badge;
     word0 = (word0 & MSG_WORD0_SENT) | MSG_WORD0_STAMP(MSG_CALL, cap->rights);
@@ -206,7 +207,6 @@ struct syscall_result sys_channel_call(uint64_t handle, uint64_t message, uint64
     task->slot.sender = cap->sender; /* for call_deliver_failed() */
     caller_waits(task, server, (struct msg *)message, deadline_ns);
     channel->receiver = NULL;
-    balance_moved(server, cpu, TRACE_MIGRATE_CALLED);
     cpu->messages++;
     struct half half = {TRACE_IpcCall, TRACE_SWITCH_CALL, TRACE_WORD(task->id, channel->object.id),
                         TRACE_WORD((uint16_t)word0, badge), 1};

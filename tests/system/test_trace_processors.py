@@ -1,9 +1,16 @@
-"""What `trustos-trace report` says of processors and of the scheduler's promises, against a second count, with and without losses."""
+"""What `trustos-trace report` says of processors and of the scheduler's promises: against a second count, with and without
+losses, and against a machine's own counters."""
 import functools
+import json
 import re
+import threading
 from collections import Counter, defaultdict
+from dataclasses import replace
 
-from harness import check, test
+from harness import CHARGEN, Machine, check, test
+from test_boot import numa
+from test_trace_counts import NONE, drained
+from trace_reader import Reader, generate, pinging, record_classes
 from tracetool import folder, parse, run, synth
 
 WORDS = ("cpus=4", "nodes=2", "seed=11")
@@ -211,3 +218,49 @@ def of_a_broken_trace_or_an_old_kernels_no_promise_is_computed():
         check("A CPU idle while a task was ready: not known" in out and ELSEWHERE not in out, out)
         said = run("report", "--figures", "-", data=data, code=code)[0]
         check("idle_while_ready" not in said and "switches" in said, said)
+
+
+def counters(machine):
+    """Of all CPUs together, as `numa` has them."""
+    cpus = [cpu for node in json.loads(machine.once(b"numa --json\n"))["numa"]["nodes"] for cpu in node["cpus"]]
+    return {key: sum(cpu[key] for cpu in cpus) for key in ("steals_near", "steals_far", "migrations")}
+
+
+def load(machine):
+    """Of all kinds at once."""
+    def bulk():
+        with machine.connect(CHARGEN) as c:
+            c.read_exactly(1 << 19)
+
+    def asks():
+        for words in ("tasks", "memory", "network", "services", "numa"):
+            machine.ask(words)
+    threads = [threading.Thread(target=work) for work in (bulk, asks, lambda: pinging(machine, 1), lambda: generate(machine, 20000, 4000))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@test()
+def the_trace_of_two_nodes_of_two_cpus_agrees_with_the_machines_counters():
+    with Machine(replace(numa("cpus=0-1,mem=128", "cpus=2-3,mem=128"), append="netbench tracegen", icount=True)) as machine:
+        machine.wait_console()
+        reader = Reader(machine)
+        load(machine)
+        before = counters(machine)
+        record_classes(machine, NONE)
+        after = counters(machine)
+        drained(reader)
+    with folder() as at:
+        (at / "t.ctf").write_bytes(reader.data)
+        said, report = figures(at / "t.ctf"), run("report", at / "t.ctf")[0]
+        names = [f for _, _, name, f in parse(at / "t.ctf") if name == "task_name"]
+    check(said["lost_events"] == said["cpus_unknown"] == 0 and said["cpus"] == 4, str(said))
+    said["migrations"] = sum(n for key, n in said.items() if key.startswith("migrations_"))
+    for key in before:
+        check(before[key] <= said[key] <= after[key], f"{said[key]} {key} in the trace, {before[key]} to {after[key]} by the kernel's count")
+    check(said["migrations"] > 10 and said["ipis_wake"] > 10 and said["switches"] > 1000, str(said))
+    nodes = re.findall(r"^  cpu(\d) +(\d) .* %", report.split("\nProcessors\n")[1], re.M)
+    check(nodes == [("0", "0"), ("1", "0"), ("2", "1"), ("3", "1")], report)
+    check({f["node"] for f in names} == {"0", "1"}, "homes of tasks")

@@ -93,6 +93,7 @@ static void lock_starve(const struct cpu *me)
             cpu_interrupt(&cpus[i], TRACE_IPI_STARVING);
 }
 
+/* Whoever gave this CPU something to do while it waited did not interrupt it: its timer may be due earlier. */
 static void lock_got(struct cpu *cpu, uint64_t since_tsc)
 {
     cpu->lock_taken_tsc = rdtsc();
@@ -101,6 +102,7 @@ static void lock_got(struct cpu *cpu, uint64_t since_tsc)
     uint64_t waited_ns = tsc_to_ns(cpu->lock_taken_tsc - since_tsc);
     if (waited_ns >= LOCK_WAIT_TOLD_NS)
         TRACE1(SCHED, LockWait, waited_ns);
+    sched_timer_update(cpu);
 }
 
 /* Others wait, and none of them had a turn since this CPU came. */
@@ -157,6 +159,8 @@ bool kernel_inside_wait(void)
         pause();
     }
     cpu->waiting = false;
+    if (inside)
+        sched_timer_update(cpu);
     return inside;
 }
 

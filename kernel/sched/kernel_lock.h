@@ -13,7 +13,7 @@
  *
  * So IPC on one CPU costs the others nothing, and scales with their number. While one CPU is online the entries skip all of this.
  *
- * Who comes while others wait lets one of them go first: but no longer than 10 us. A queue (ticket, MCS) would be fair without
+ * Who comes while others wait lets one of them go first: but no longer than 4 us. A queue (ticket, MCS) would be fair without
  * that bound, but hands the lock to a CPU that, as a thread of a hypervisor, may not be running: then each turn costs a time
  * slice of the host's. So that nobody waits for ever all the same, a CPU that has waited for 5 ms says so and interrupts the
  * others, who let it pass.
@@ -33,7 +33,7 @@ struct kernel_lock {
     uint32_t turns;    /* how often one of them got it */
     uint32_t starving; /* who has waited for too long: its id + 1; 0: nobody */
 };
-#define LOCK_POLITE_PER_SECOND 100000 /* for 10 us */
+#define LOCK_POLITE_PER_SECOND 250000 /* for 4 us */
 #define LOCK_STARVING_PER_SECOND 200  /* after 5 ms */
 #define INSIDE_WAIT_PER_SECOND 10000  /* for 100 us */
 #define LOCK_LONG_PER_SECOND 10000    /* held for 100 us: the trace tells */

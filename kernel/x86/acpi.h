@@ -29,6 +29,7 @@ struct acpi_dmar {
     struct acpi_bus_ids covered[ACPI_COVERED_MAX]; /* devices that lie behind one of the units */
     uint32_t unit_count, ioapic_count, covered_count;
     bool interrupts_remappable; /* the firmware allows it, and names each I/O APIC of the MADT */
+    bool x2apic_unwanted;       /* the firmware asks not to turn it on */
 };
 
 struct acpi_facts {

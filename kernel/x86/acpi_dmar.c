@@ -7,6 +7,7 @@
 enum { DMAR_UNIT = 0, DMAR_RESERVED_MEMORY = 1 };
 enum { SCOPE_DEVICE = 1, SCOPE_BRIDGE = 2, SCOPE_IOAPIC = 3 };
 #define DMAR_INTERRUPTS 1u     /* §8.1, flags */
+#define DMAR_X2APIC_OPT_OUT 2u /* counts together with the one above */
 #define UNIT_PCI_ALL 1u        /* §8.3, flags */
 #define BRIDGE_SECONDARY 0x19u /* PCI-to-PCI bridge specification 1.2 §3.2 */
 #define BRIDGE_SUBORDINATE 0x1au
@@ -107,7 +108,9 @@ static void dmar_entry(struct table entry)
 void acpi_take_dmar(struct table dmar)
 {
     memset(&acpi.dmar, 0, sizeof(acpi.dmar));
-    acpi.dmar.interrupts_remappable = field(dmar, 37, 1) & DMAR_INTERRUPTS;
+    uint64_t flags = field(dmar, 37, 1);
+    acpi.dmar.interrupts_remappable = flags & DMAR_INTERRUPTS;
+    acpi.dmar.x2apic_unwanted = flags & DMAR_INTERRUPTS && flags & DMAR_X2APIC_OPT_OUT;
     for (uint32_t offset = 48; offset < dmar.length;) {
         struct table entry = {dmar.bytes + offset, (uint32_t)field(dmar, offset + 2, 2)};
         if (entry.length < 4 || entry.length > dmar.length - offset) {

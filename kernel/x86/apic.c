@@ -1,8 +1,10 @@
-/* The local APIC (Intel SDM vol. 3, chapter 10): xAPIC through memory, or x2APIC through MSRs when the firmware left it on. */
+/* The local APIC (Intel SDM vol. 3, chapter 10): xAPIC through memory, or x2APIC through MSRs (apic_mode.h). */
 #include "kernel/x86/acpi.h"
 #include "kernel/x86/apic.h"
+#include "kernel/x86/apic_mode.h"
 #include "kernel/x86/asm.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/log.h"
 #include "kernel/x86/paging.h"
 
 enum apic_register { /* offset / 16, which is also the x2APIC MSR less 0x800 */
@@ -26,13 +28,14 @@ enum apic_register { /* offset / 16, which is also the x2APIC MSR less 0x800 */
 #define LVT_MASKED (1u << 16)
 #define LVT_TSC_DEADLINE (2u << 17)
 #define DIVIDE_BY_16 3
-#define COMMAND_NMI_OTHERS 0xc4400u /* all but self, assert, NMI */
+#define COMMAND_NMI (4u << 8)
 #define COMMAND_ASSERT (1u << 14)
 #define COMMAND_PENDING (1u << 12) /* xAPIC only */
 #define COMMAND_INIT (5u << 8)
 #define COMMAND_START (6u << 8)
 
 static volatile uint32_t *registers; /* NULL: x2APIC */
+static const char *wide_refused;     /* why it is not x2APIC although a CPU needs that; NULL: none does */
 static uint64_t ticks_per_ns_32;     /* APIC timer ticks per nanosecond << 32; 0: TSC deadline mode */
 static uint64_t calibration_tsc;
 static bool deadline_mode;
@@ -80,9 +83,18 @@ static void timer_start(void)
     apic_write(APIC_TIMER_INITIAL, UINT32_MAX);
 }
 
+/* §10.12.5: from off to x2APIC the way leads through xAPIC; anything else is an exception. */
+static void mode_enter(void)
+{
+    uint64_t base = msr_read(MSR_APIC_BASE);
+    if (!(base & APIC_BASE_ENABLED))
+        msr_write(MSR_APIC_BASE, base |= APIC_BASE_ENABLED);
+    if (!registers && !(base & APIC_BASE_X2APIC))
+        msr_write(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+}
+
 static void apic_on(void)
 {
-    msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | APIC_BASE_ENABLED | (registers ? 0 : APIC_BASE_X2APIC));
     apic_write(APIC_TASK_PRIORITY, 0);
     apic_write(APIC_LVT_LINT0, LVT_MASKED);
     apic_write(APIC_LVT_ERROR, LVT_MASKED);
@@ -94,14 +106,32 @@ uint32_t apic_id_read(void)
     return registers ? apic_read(APIC_ID) >> 24 : apic_read(APIC_ID);
 }
 
+static bool mode_choose(void)
+{
+    struct apic_facts facts = {.on = msr_read(MSR_APIC_BASE) & APIC_BASE_X2APIC,
+                               .supported = cpu_has_x2apic,
+                               .unwanted = acpi.dmar.x2apic_unwanted};
+    struct apic_choice choice = apic_mode_choose(&facts, acpi_cpus, acpi_cpu_count);
+    wide_refused = choice.refused;
+    if (choice.wide && !facts.on)
+        klog(KLOG_INFO, "apic: x2APIC turned on, for the MADT lists a CPU whose id has more than eight bits");
+    return choice.wide;
+}
+
 void apic_init(void)
 {
     pic_off();
-    if (!(msr_read(MSR_APIC_BASE) & APIC_BASE_X2APIC))
-        registers = mmio_map(acpi.local_apic_physical, PAGE_SIZE);
+    registers = mode_choose() ? NULL : mmio_map(acpi.local_apic_physical, PAGE_SIZE);
+    mode_enter();
     apic_on();
     cpu_this()->apic_id = apic_id_read();
     timer_start();
+}
+
+uint32_t apic_join(void)
+{
+    mode_enter();
+    return apic_id_read();
 }
 
 void apic_init_other(void)
@@ -127,6 +157,11 @@ bool apic_is_x2apic(void)
     return !registers;
 }
 
+const char *apic_reaches_not(uint32_t apic_id)
+{
+    return apic_id_reached(apic_id, !registers) ? NULL : wide_refused;
+}
+
 void apic_eoi(void)
 {
     apic_write(APIC_EOI, 0);
@@ -150,10 +185,18 @@ void apic_timer_arm(uint64_t deadline_ns)
         apic_write(APIC_TIMER_INITIAL, off ? 0 : ticks_until(deadline_ns));
 }
 
-/* SDM vol. 3 §10.6.1, §10.12.9: the target's half first, for the write of the low one sends. */
+/* SDM vol. 3 §10.6.1, §10.12.9: the target's half first, for the write of the low one sends.
+ *
+ *      this CPU                    the target
+ *      cpu->asked = what           (still in this CPU's store buffer)
+ *      WRMSR: sends
+ *                                  looks at asked: nothing; goes on, and nobody calls it again
+ *
+ * A write to xAPIC's registers comes after all stores before it; an x2APIC's WRMSR waits for nothing (§10.12.3). */
 static void apic_command(uint32_t apic_id, uint32_t command)
 {
     if (!registers) {
+        __asm__ volatile("mfence; lfence" : : : "memory");
         msr_write(MSR_X2APIC + APIC_COMMAND, (uint64_t)apic_id << 32 | command);
         return;
     }
@@ -178,10 +221,12 @@ void apic_start_cpu(uint32_t apic_id, uint32_t page)
     apic_command(apic_id, COMMAND_ASSERT | COMMAND_START | page);
 }
 
+/* Each by its id: one that was left out, or came too late, has no IDT for an NMI and would reset the machine. */
 void apic_stop_others(void)
 {
-    if (cpu_count > 1)
-        apic_write(APIC_COMMAND, COMMAND_NMI_OTHERS);
+    for (uint32_t i = 0; i < cpu_count; i++)
+        if (&cpus[i] != cpu_this())
+            apic_command(cpus[i].apic_id, COMMAND_ASSERT | COMMAND_NMI);
 }
 
 /* SDM vol. 3 §10.11: address 0xfee00000 with the target in bits 19:12, data the vector, fixed, edge. */

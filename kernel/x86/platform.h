@@ -19,8 +19,10 @@ extern struct acpi_cpu acpi_cpus[64];
 extern uint32_t acpi_cpu_count;
 
 /* ---- apic.c, ioapic.c ---- */
-void apic_init(void);       /* this CPU's local APIC on (x2APIC if the firmware left it on), 8259s masked off */
-void apic_init_other(void); /* another CPU's, once the first one's runs and is calibrated */
+void apic_init(void);       /* this CPU's local APIC on, in the mode that apic_mode.h says; 8259s masked off */
+uint32_t apic_join(void);   /* another CPU's into the first one's mode: before anything else of it. Its id */
+void apic_init_other(void); /* the rest, once the first one's runs and is calibrated */
+const char *apic_reaches_not(uint32_t apic_id); /* why that CPU can't be started; NULL: it can */
 uint32_t apic_id_read(void);
 void apic_interrupt(uint32_t apic_id, uint32_t vector);
 void apic_reset_cpu(uint32_t apic_id);
@@ -34,7 +36,9 @@ void ioapic_init(void);
 uint32_t ioapic_gsi_count(void);
 /* Programs and masks; unmask with ioapic_set_mask(gsi, false). */
 status_t ioapic_route(uint32_t gsi, uint32_t vector, uint32_t apic_id, bool level, bool active_low);
-/* The same where interrupts are remapped: `vector` is the entry's number too, and the entry says to whom it goes. */
+/* To another CPU, masked or not as it is; false: not now. */
+bool ioapic_move(uint32_t gsi, uint32_t apic_id);
+/* The same as ioapic_route() where interrupts are remapped: `vector` is the entry's number too, and the entry says to whom it goes. */
 status_t ioapic_route_remapped(uint32_t gsi, uint32_t vector, bool level, bool active_low);
 status_t ioapic_id_of(uint32_t gsi, uint32_t *id); /* the MADT's; ERR_INVALID: no such line */
 void ioapic_set_mask(uint32_t gsi, bool masked);

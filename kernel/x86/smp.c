@@ -43,6 +43,7 @@ static struct cpu_stacks *stacks[CPU_MAX];
 static uint64_t low_page, root, reset_tsc;
 static const struct acpi_cpu *called[CPU_MAX]; /* APIC ids, in the MADT's order */
 static uint32_t wanted;                        /* so many of them */
+static bool closed;                            /* nobody is taken in any more */
 
 /* ---- before there are frames ---- */
 
@@ -80,9 +81,17 @@ static uint32_t cpus_allowed(void)
 
 static void choose(uint32_t most)
 {
-    for (uint32_t i = 0; i < acpi_cpu_count && wanted < most; i++)
-        if (acpi_cpus[i].enabled && acpi_cpus[i].apic_id != cpu_this()->apic_id)
-            called[wanted++] = &acpi_cpus[i];
+    for (uint32_t i = 0; i < acpi_cpu_count && wanted < most; i++) {
+        const struct acpi_cpu *cpu = &acpi_cpus[i];
+        if (!cpu->enabled || cpu->apic_id == cpu_this()->apic_id)
+            continue;
+        const char *why = apic_reaches_not(cpu->apic_id);
+        if (why)
+            klog(KLOG_WARNING, "smp: the CPU with APIC id %u is left out: its id takes x2APIC, and %s", cpu->apic_id,
+                 why);
+        else
+            called[wanted++] = cpu;
+    }
 }
 
 void smp_prepare(void)
@@ -133,11 +142,14 @@ _Noreturn void smp_enter(uint32_t ticket)
 {
     struct place *place = &places[ticket];
     paging_load(paging_kernel_root);
-    place->apic_id = apic_id_read();
+    place->apic_id = apic_join();
     __atomic_store_n(&place->here, true, __ATOMIC_RELEASE);
     struct cpu *cpu;
-    while (!(cpu = __atomic_load_n(&place->cpu, __ATOMIC_ACQUIRE)))
+    while (!(cpu = __atomic_load_n(&place->cpu, __ATOMIC_ACQUIRE))) {
+        if (__atomic_load_n(&closed, __ATOMIC_ACQUIRE))
+            cpu_halt_forever();
         __asm__ volatile("pause");
+    }
     cpu_stacks_set(cpu, stacks[ticket]);
     cpu_init(cpu);
     apic_init_other();
@@ -189,7 +201,7 @@ static void take_in(struct place *place, uint32_t node, uint32_t trace_packets)
         __asm__ volatile("pause");
 }
 
-/* Those that came; the places are closed for all others. */
+/* Those that came. Who took a place in the last moment, and was not seen here, finds it closed. */
 static void take_all_in(uint32_t trace_packets)
 {
     for (uint32_t i = 0; i < wanted; i++) {
@@ -199,6 +211,7 @@ static void take_all_in(uint32_t trace_packets)
         else
             klog(KLOG_ERROR, "smp: the CPU with APIC id %u does not answer: going on without it", called[i]->apic_id);
     }
+    __atomic_store_n(&closed, true, __ATOMIC_RELEASE);
 }
 
 void smp_start(uint32_t trace_packets)

@@ -53,7 +53,7 @@ status_t faults_init(struct devmgr *d, handle_t signal)
     struct irq_route route;
     if (!d->access.platform.iommu_present)
         return OK;
-    result_t irq = irq_create(d->access.root, IRQ_IOMMU, 0, &route);
+    result_t irq = irq_create(d->access.root, IRQ_IOMMU, 0, &route, 0);
     if (irq < 0)
         return (status_t)irq;
     d->fault_irq = (handle_t)irq;

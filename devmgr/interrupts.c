@@ -12,9 +12,10 @@ struct attempt {
     handle_t irq;
 };
 
-static status_t message_irq(struct attempt *a, struct irq_route *route)
+/* entry_at: where the kernel may change the message, so that it follows the driver from CPU to CPU; 0: it can't. */
+static status_t message_irq(struct attempt *a, struct irq_route *route, uint64_t entry_at)
 {
-    result_t irq = irq_create(a->d->access.root, IRQ_MESSAGE, a->claim->device->bus_id, route);
+    result_t irq = irq_create(a->d->access.root, IRQ_MESSAGE, a->claim->device->bus_id, route, entry_at);
     if (irq < 0)
         return (status_t)irq;
     a->irq = (handle_t)irq;
@@ -56,6 +57,14 @@ static void write_entry(volatile uint32_t *entry, const struct irq_route *route)
     entry[3] = 0;
 }
 
+/* The physical address of an entry; 0 where a table lies so that one may cross a page. */
+static uint64_t entry_at(const struct attempt *a)
+{
+    const struct pci_msix *m = &a->claim->device->msix;
+    uint64_t at = a->claim->device->bars[m->table_bar].address + m->table_offset + (uint64_t)a->entry * PCI_MSIX_ENTRY;
+    return at % PCI_MSIX_ENTRY ? 0 : at;
+}
+
 static status_t try_msix(struct attempt *a)
 {
     struct irq_route route;
@@ -65,7 +74,7 @@ static status_t try_msix(struct attempt *a)
         return ERR_INVALID;
     status_t status = map_table(a->d, a->claim);
     if (status == OK)
-        status = message_irq(a, &route);
+        status = message_irq(a, &route, entry_at(a));
     if (status != OK)
         return status;
     write_entry(a->claim->msix_table + a->entry * ENTRY_WORDS, &route);
@@ -82,7 +91,7 @@ static status_t try_msi(struct attempt *a)
         return ERR_NOT_SUPPORTED;
     if (a->entry != 0)
         return ERR_INVALID;
-    status_t status = message_irq(a, &route);
+    status_t status = message_irq(a, &route, 0);
     if (status == OK)
         pci_msi_set(a->d->bus.ops, a->claim->device, route.message_address, route.message_data);
     return status;
@@ -98,7 +107,7 @@ static status_t try_line(struct attempt *a)
     if (a->entry != 0)
         return ERR_INVALID;
     uint32_t gsi = a->d->access.platform.isa_gsi[device->irq_line];
-    result_t irq = irq_create(a->d->access.root, IRQ_LINE_LEVEL, gsi, &route);
+    result_t irq = irq_create(a->d->access.root, IRQ_LINE_LEVEL, gsi, &route, 0);
     if (irq < 0)
         return (status_t)irq;
     a->irq = (handle_t)irq;

@@ -54,7 +54,7 @@ DECLARE(task_info)(uint64_t task, uint64_t user_info);
 DECLARE(task_yield)(void);
 DECLARE(clock_now)(void);
 DECLARE(random_bytes)(uint64_t buffer, uint64_t bytes);
-DECLARE(irq_create)(uint64_t root, uint64_t kind, uint64_t number, uint64_t user_route);
+DECLARE(irq_create)(uint64_t root, uint64_t kind, uint64_t number, uint64_t user_route, uint64_t message_at);
 DECLARE(irq_bind)(uint64_t irq, uint64_t signal, uint64_t bit);
 DECLARE(irq_ack)(uint64_t irq);
 DECLARE(ioport_create)(uint64_t root, uint64_t first, uint64_t count);

@@ -231,9 +231,10 @@ static inline status_t random_bytes(void *buffer, size_t bytes)
 }
 
 /* ---- hardware ---- */
-static inline result_t irq_create(handle_t root, uint32_t kind, uint32_t number, struct irq_route *route)
+static inline result_t irq_create(handle_t root, uint32_t kind, uint32_t number, struct irq_route *route,
+                                  uint64_t message_at)
 {
-    return syscall6(SYS_irq_create, root, kind, number, (uint64_t)route, 0, 0).value;
+    return syscall6(SYS_irq_create, root, kind, number, (uint64_t)route, message_at, 0).value;
 }
 /* Each interrupt raises `bit` (0..63) of the signal. A line stays masked until irq_ack. */
 static inline status_t irq_bind(handle_t irq, handle_t signal, uint32_t bit)

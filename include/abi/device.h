@@ -2,7 +2,11 @@
 #pragma once
 #include <abi/types.h>
 
-/* irq_create(root, kind, number, struct irq_route *out): a vector for an interrupt line or a message.
+/* irq_create(root, kind, number, struct irq_route *out, message_at): a vector for an interrupt line or a message. It goes to the
+ * CPU of the task that receives on the channel of the signal that it is bound to, and follows it. For that the kernel changes
+ * what it has routed itself, and of a message the device's own copy: message_at is the physical address of the device's MSI-X
+ * table entry, aligned to its 16 bytes (ERR_INVALID) and not in RAM (ERR_NO_RIGHT); 0: a message stays with one CPU where
+ * interrupts are not remapped.
  * IRQ_IOMMU exists once and is no device's own: it is raised when the IOMMU refused a device something; what, is told by
  * system_info(root, INFO_IOMMU_FAULTS, …). ERR_NOT_SUPPORTED without an IOMMU. */
 enum irq_kind {

@@ -31,7 +31,7 @@
     X(23, task_yield, 0)         \
     X(24, clock_now, 0)          \
     X(25, random_bytes, 2)       \
-    X(26, irq_create, 4)         \
+    X(26, irq_create, 5)         \
     X(27, irq_bind, 3)           \
     X(28, irq_ack, 1)            \
     X(29, ioport_create, 3)      \

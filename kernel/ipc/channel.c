@@ -205,10 +205,16 @@ bool channel_destroy(struct object *object)
     return true;
 }
 
-uint32_t channel_reader(const struct channel *channel)
+struct task *channel_task(const struct channel *channel)
 {
     const struct cap *right = channel->receive_right;
-    return right && right->table ? task_id(right->table->task) : 0;
+    return right && right->table ? right->table->task : NULL;
+}
+
+uint32_t channel_reader(const struct channel *channel)
+{
+    const struct task *task = channel_task(channel);
+    return task ? task_id(task) : 0;
 }
 
 /* ---- senders ---- */

@@ -86,6 +86,8 @@ void channel_close(struct channel *channel);
 enum { NEWS_MESSAGES = 1, NEWS_NOTES = 2, NEWS_EXITS = 4, NEWS_SIGNAL = 8 };
 void channel_news_renew(struct channel *channel);
 void channel_wake_receiver(struct channel *channel);
+struct task *channel_task(
+    const struct channel *channel); /* who has the receive right; NULL: nobody, or it is on its way */
 uint32_t channel_reader(
     const struct channel *channel); /* id of the task with the receive right; 0: none, or on its way */
 void slot_drop_caps(struct slot *slot);

@@ -3,6 +3,7 @@
  * Rules
  *  - Kernel lock held.
  *  - An interrupt raises a bit of the bound signal and, for a line, stays masked until irq_ack.
+ *  - It goes to the CPU of the task that receives on that signal's channel (irq_route.c).
  *  - A binding and a pin are uses (kernel/cap/use.h) of the capabilities that they were made through, and end when one
  *    of these is revoked.
  *  - A pin keeps the memory object's frames from reuse. Pins do not end when the driver dies, for its device may still
@@ -25,6 +26,8 @@ struct irq {
     uint32_t kind, number, vector, bit; /* number: as irq_create was told: a line, or who may send the message */
     struct signal *signal;              /* referenced; NULL: not bound */
     struct use by_irq, by_signal;       /* while it is bound */
+    uint32_t apic_id, apic_id_seen;     /* the CPU to which it goes; where the last interrupt found its task */
+    uint64_t message_at;                /* where the device keeps the message: an MSI-X table entry; 0: not known */
     uint64_t count;
 };
 struct ioport {

@@ -46,6 +46,7 @@ status_t MUST_CHECK iommu_domain_detach(struct iommu_domain *domain);
 
 bool iommu_remaps_interrupts(void); /* false without an IOMMU too */
 status_t MUST_CHECK iommu_interrupt_allow(uint32_t vector, uint32_t apic_id, uint32_t source_id, bool level);
+status_t MUST_CHECK iommu_interrupt_move(uint32_t vector, uint32_t apic_id); /* one that was allowed, to another CPU */
 void iommu_interrupt_forbid(uint32_t vector);
 void iommu_message_compose(uint32_t vector, struct irq_route *route);
 status_t MUST_CHECK iommu_ioapic_source(uint32_t ioapic_id, uint32_t *source_id);

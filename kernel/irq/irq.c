@@ -1,9 +1,11 @@
 /* Interrupts: vectors, the signals that they raise, irq_create, irq_bind, irq_ack. */
 #include "kernel/irq/device.h"
 #include "kernel/irq/iommu.h"
-#include "kernel/sched/task.h"
+#include "kernel/irq/irq_route.h"
 #include "kernel/syscall.h"
 #include "kernel/trace/trace.h"
+#include "kernel/memory/memory.h"
+#include "kernel/x86/paging.h"
 #include "kernel/x86/platform.h"
 #include "kernel/x86/user.h"
 
@@ -15,11 +17,6 @@ status_t device_root_check(uint64_t handle)
     return cap_check(&task_this()->table, (handle_t)handle, OBJECT_ROOT, RIGHT_ROOT_DEVICE, &cap);
 }
 
-static bool irq_is_line(const struct irq *irq)
-{
-    return irq->kind == IRQ_LINE_LEVEL || irq->kind == IRQ_LINE_EDGE;
-}
-
 void irq_interrupt(uint32_t vector)
 {
     struct irq *irq = irqs[vector];
@@ -29,6 +26,8 @@ void irq_interrupt(uint32_t vector)
     irq->count++;
     if (irq_is_line(irq))
         ioapic_set_mask(irq->number, true);
+    else
+        irq_route_look(irq);
     if (irq->signal)
         signal_raise_bits(irq->signal, 1ul << irq->bit);
 }
@@ -41,47 +40,6 @@ static uint32_t vector_take(uint32_t kind)
         if (!irqs[v])
             return v;
     return 0;
-}
-
-/* ---- where it comes from, and to which vector it goes ---- */
-
-static status_t message_route(const struct irq *irq, uint32_t apic_id, struct irq_route *route)
-{
-    if (!iommu_remaps_interrupts()) {
-        msi_compose(irq->vector, apic_id, route);
-        return OK;
-    }
-    iommu_message_compose(irq->vector, route);
-    return iommu_interrupt_allow(irq->vector, apic_id, irq->number, false);
-}
-
-static status_t line_route(const struct irq *irq, uint32_t apic_id)
-{
-    bool level = irq->kind == IRQ_LINE_LEVEL;
-    if (!iommu_remaps_interrupts())
-        return ioapic_route(irq->number, irq->vector, apic_id, level, level);
-    uint32_t ioapic, source;
-    status_t status = ioapic_id_of(irq->number, &ioapic);
-    if (!status)
-        status = iommu_ioapic_source(ioapic, &source);
-    if (!status)
-        status = iommu_interrupt_allow(irq->vector, apic_id, source, level);
-    return status ? status : ioapic_route_remapped(irq->number, irq->vector, level, level);
-}
-
-static status_t irq_route_make(const struct irq *irq, struct irq_route *route)
-{
-    uint32_t apic_id = cpu_this()->apic_id;
-    route->vector = irq->vector;
-    if (irq->kind == IRQ_MESSAGE)
-        return message_route(irq, apic_id, route);
-    return irq_is_line(irq) ? line_route(irq, apic_id) : OK;
-}
-
-static void irq_route_end(const struct irq *irq)
-{
-    if (irq->kind != IRQ_IOMMU && iommu_remaps_interrupts())
-        iommu_interrupt_forbid(irq->vector);
 }
 
 /* ---- making one ---- */
@@ -118,19 +76,32 @@ static status_t (*const kind_checks[])(uint64_t number) = {[IRQ_LINE_LEVEL] = li
                                                            [IRQ_MESSAGE] = message_check,
                                                            [IRQ_IOMMU] = iommu_check};
 
-static status_t irq_check(uint64_t root, uint64_t kind, uint64_t number)
+/* PCI 3.0 §6.8.2: an entry of 16 bytes in a table of the device's memory, here not across two pages. */
+static status_t place_check(uint64_t kind, uint64_t message_at)
+{
+    if (!message_at)
+        return OK;
+    if (kind != IRQ_MESSAGE || message_at % 16 || message_at >> 46 || !mmio_addressable(message_at))
+        return ERR_INVALID;
+    return memory_is_ram(message_at, 16) ? ERR_NO_RIGHT : OK;
+}
+
+static status_t irq_check(uint64_t root, uint64_t kind, uint64_t number, uint64_t message_at)
 {
     status_t status = device_root_check(root);
     if (!status && kind >= sizeof kind_checks / sizeof kind_checks[0])
         status = ERR_INVALID;
+    if (!status)
+        status = place_check(kind, message_at);
     return status ? status : kind_checks[kind](number);
 }
 
-struct syscall_result sys_irq_create(uint64_t root, uint64_t kind, uint64_t number, uint64_t user_route)
+struct syscall_result sys_irq_create(uint64_t root, uint64_t kind, uint64_t number, uint64_t user_route,
+                                     uint64_t message_at)
 {
     struct task *task = task_this();
     struct irq_route route = {0};
-    status_t status = irq_check(root, kind, number);
+    status_t status = irq_check(root, kind, number, message_at);
     uint32_t vector = vector_take((uint32_t)kind);
     if (!status && !vector)
         status = ERR_NO_MEMORY;
@@ -144,6 +115,7 @@ struct syscall_result sys_irq_create(uint64_t root, uint64_t kind, uint64_t numb
     irq->kind = (uint32_t)kind;
     irq->number = (uint32_t)number;
     irq->vector = vector;
+    irq->message_at = message_at;
     irqs[vector] = irq;
     status = irq_route_make(irq, &route);
     if (!status)
@@ -215,6 +187,7 @@ struct syscall_result sys_irq_bind(uint64_t handle, uint64_t signal_handle, uint
     object_ref(signal_cap->object);
     cap_use(cap, &irq->by_irq, USE_IRQ);
     cap_use(signal_cap, &irq->by_signal, USE_IRQ_SIGNAL);
+    irq_route_follow(irq);
     if (irq_is_line(irq))
         ioapic_set_mask(irq->number, false);
     return syscall_status(OK);
@@ -226,7 +199,8 @@ struct syscall_result sys_irq_ack(uint64_t handle)
     status_t status = cap_check(&task_this()->table, (handle_t)handle, OBJECT_IRQ, RIGHT_IRQ_USE, &cap);
     if (status)
         return syscall_status(status);
-    const struct irq *irq = (const struct irq *)cap->object;
+    struct irq *irq = (struct irq *)cap->object;
+    irq_route_follow(irq);
     if (irq_is_line(irq) && irq->signal)
         ioapic_set_mask(irq->number, false);
     return syscall_status(OK);

@@ -24,14 +24,29 @@ bool iommu_remaps_interrupts(void)
     return vtd.interrupts != NULL;
 }
 
+/* §9.10: an xAPIC's id lies in bits 47:40 of the lower word, an x2APIC's in 63:32. */
+static uint64_t destination_of(uint32_t apic_id)
+{
+    return (uint64_t)(vtd.wide ? apic_id : (apic_id & 0xff) << 8) << 32;
+}
+
 /* The entry is not present when it is written, nor is it in a cache then; its lower word goes last. */
 status_t iommu_interrupt_allow(uint32_t vector, uint32_t apic_id, uint32_t source_id, bool level)
 {
     uint64_t *entry = &vtd.interrupts[(uint64_t)2 * vector];
-    uint64_t destination = vtd.wide ? apic_id : (apic_id & 0xff) << 8;
     entry[1] = SOURCE_ALL_BITS_COUNT | source_id;
     __asm__ volatile("" : : : "memory");
-    entry[0] = ENTRY_PRESENT | (level ? ENTRY_LEVEL : 0) | ENTRY_VECTOR(vector) | destination << 32;
+    entry[0] = ENTRY_PRESENT | (level ? ENTRY_LEVEL : 0) | ENTRY_VECTOR(vector) | destination_of(apic_id);
+    vtd_publish(entry, 16);
+    return vtd_flush_interrupt(vector);
+}
+
+/* All that changes lies in one word, so the unit sees the entry as it was or as it is; the first until it has forgotten it
+ * (§6.5.2.7). */
+status_t iommu_interrupt_move(uint32_t vector, uint32_t apic_id)
+{
+    uint64_t *entry = &vtd.interrupts[(uint64_t)2 * vector];
+    __atomic_store_n(&entry[0], (entry[0] & UINT32_MAX) | destination_of(apic_id), __ATOMIC_RELEASE);
     vtd_publish(entry, 16);
     return vtd_flush_interrupt(vector);
 }

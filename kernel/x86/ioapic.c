@@ -6,6 +6,7 @@
 enum { REGISTER_VERSION = 1, REGISTER_REDIRECTION = 0x10 };
 #define ENTRY_ACTIVE_LOW (1u << 13)
 #define ENTRY_LEVEL (1u << 15)
+#define ENTRY_UNDER_WAY (1u << 14) /* remote IRR: accepted by a CPU, which has not ended it yet */
 #define ENTRY_MASKED (1u << 16)
 #define LINES_MAX 240
 
@@ -98,6 +99,16 @@ static status_t entry_set(uint32_t gsi, uint32_t vector, uint32_t high, bool lev
 status_t ioapic_route(uint32_t gsi, uint32_t vector, uint32_t apic_id, bool level, bool active_low)
 {
     return apic_id > 0xff ? ERR_INVALID : entry_set(gsi, vector, apic_id << 24, level, active_low);
+}
+
+/* §3.2.4: the destination is bits 63:56, one write. Not while a CPU has an interrupt of it. */
+bool ioapic_move(uint32_t gsi, uint32_t apic_id)
+{
+    const struct ioapic *ioapic = ioapic_of(gsi);
+    if (!ioapic || apic_id > 0xff || ioapic_read(ioapic, entry_register(ioapic, gsi)) & ENTRY_UNDER_WAY)
+        return false;
+    ioapic_write(ioapic, entry_register(ioapic, gsi) + 1, apic_id << 24);
+    return true;
 }
 
 /* VT-d specification 3.1 §5.1.5.1: the number in bits 63:49 (and 11, beyond what a vector needs), 48 says remapped. */

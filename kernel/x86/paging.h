@@ -43,5 +43,8 @@ struct cpu_stacks *paging_stacks_create(uint32_t node);
 void paging_init(void);
 /* Device registers for the kernel itself (APIC, IOAPIC, HPET, ECAM): uncached. */
 volatile void *mmio_map(uint64_t physical, uint64_t bytes);
+/* The same for a moment: what lies at `physical`, to the end of its page. The next call ends it. */
+volatile void *mmio_window(uint64_t physical);
+bool mmio_addressable(uint64_t physical); /* the CPU has such an address */
 /* Whether 8 bytes at an address of the kernel half can be read, by the tables in CR3. */
 bool paging_kernel_readable(uint64_t address);

@@ -18,7 +18,8 @@
 extern char kernel_start[], text_end[], rodata_end[], boot_tables_end[]; /* kernel.ld */
 
 uint64_t paging_nx;
-static uint64_t mmio_next = MMIO_BASE;
+#define WINDOW MMIO_BASE
+static uint64_t mmio_next = WINDOW + PAGE_SIZE, *window_entry;
 
 static uint64_t take_near(uint32_t node)
 {
@@ -140,6 +141,7 @@ void paging_init(void)
     map_image();
     map_physmap();
     directory_for(MMIO_BASE); /* every root has the kernel half's top entries from its start on */
+    window_entry = paging_walk(paging_kernel_root, WINDOW, &kernel_pages, TABLE_FLAGS);
     paging_load(paging_kernel_root);
 }
 
@@ -153,6 +155,21 @@ volatile void *mmio_map(uint64_t physical, uint64_t bytes)
         *entry = page | PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | PTE_GLOBAL | paging_nx;
     }
     return (volatile void *)(address + (physical - first));
+}
+
+/* Another CPU may remember what was here before, but forgets it when it comes here itself. */
+volatile void *mmio_window(uint64_t physical)
+{
+    *window_entry = (physical & PTE_ADDRESS) | PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | paging_nx;
+    paging_flush_page(WINDOW);
+    return (volatile void *)(WINDOW + physical % PAGE_SIZE);
+}
+
+/* SDM vol. 2, CPUID leaf 80000008h: a page table entry with more bits is a fault. */
+bool mmio_addressable(uint64_t physical)
+{
+    uint32_t bits = cpuid_read(0x80000000, 0).eax >= 0x80000008 ? cpuid_read(0x80000008, 0).eax & 0xff : 36;
+    return physical >> bits == 0;
 }
 
 struct cpu_stacks *paging_stacks_create(uint32_t node)

@@ -74,10 +74,10 @@ test_docs_SRCS := tests/unit/test_docs.c init/manifest.c
 
 # kernel: the core, on a machine of the host (host_machine.h)
 MACHINE_IOMMU := $(addprefix irq/,iova.c iommu_domain.c vtd.c vtd_context.c vtd_fault.c vtd_flush.c vtd_remap.c vtd_tables.c vtd_unit.c)
-MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_frames.c host_kernel.c vtd_model.c) \
+MACHINE_SRCS := $(addprefix tests/unit/,host_machine.c host_irq.c host_frames.c host_kernel.c vtd_model.c) \
                 $(addprefix kernel/,cap/account.c cap/cap.c cap/cap_table.c cap/cap_calls.c cap/object.c cap/object_types.c ipc/channel.c ipc/ipc.c ipc/ipc_fast.c \
                   ipc/transfer.c sched/sched.c sched/balance.c sched/placement.c sched/task.c memory/numa.c sched/task_calls.c memory/memory_object.c memory/memory_calls.c memory/slab.c \
-                  irq/irq.c irq/ports.c irq/dma.c $(MACHINE_IOMMU) trace/trace.c trace/read.c trace/filter.c info.c info_machine.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
+                  irq/irq.c irq/irq_route.c irq/ports.c irq/dma.c $(MACHINE_IOMMU) trace/trace.c trace/read.c trace/filter.c info.c info_machine.c syscall_table.c x86/format.c x86/log.c x86/paging.c)
 machine_CFLAGS := -fno-pie -Dsched_yield=kernel_sched_yield # the sanitizers call the host's; one set of objects for all
 MACHINE_LIBS  := -no-pie -Wl,-T,tests/unit/host_machine.ld
 UNIT_TESTS += test_cap test_cap_model test_cap_shapes test_use_model test_account test_task test_homes test_memory_object test_trace test_trace_filter test_runq
@@ -134,6 +134,10 @@ test_iommu_faults_LIBS := $(MACHINE_LIBS)
 test_iommu_units_SRCS := tests/unit/test_iommu_units.c tests/unit/iommu_fixture.c $(MACHINE_SRCS)
 test_iommu_units_HOME := machine
 test_iommu_units_LIBS := $(MACHINE_LIBS)
+UNIT_TESTS += test_irq_route
+test_irq_route_SRCS := tests/unit/test_irq_route.c tests/unit/iommu_fixture.c $(MACHINE_SRCS)
+test_irq_route_HOME := machine
+test_irq_route_LIBS := $(MACHINE_LIBS)
 
 # the trace's ring alone: threads as CPUs; and instruction by instruction, compiled as the kernel is
 UNIT_TESTS += test_trace_threads test_trace_steps

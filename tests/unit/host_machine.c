@@ -150,33 +150,6 @@ void apic_timer_arm(uint64_t deadline_ns)
 {
     machine_armed_ns = cpus[0].timer_armed_ns = deadline_ns;
 }
-uint32_t ioapic_gsi_count(void)
-{
-    return 24;
-}
-status_t ioapic_route(uint32_t gsi, uint32_t vector, uint32_t apic_id, bool level, bool active_low)
-{
-    (void)gsi, (void)vector, (void)apic_id, (void)level, (void)active_low;
-    return OK;
-}
-status_t ioapic_id_of(uint32_t gsi, uint32_t *id)
-{
-    *id = 0;
-    return gsi < ioapic_gsi_count() ? OK : ERR_INVALID;
-}
-status_t ioapic_route_remapped(uint32_t gsi, uint32_t vector, bool level, bool active_low)
-{
-    (void)gsi, (void)vector, (void)level, (void)active_low;
-    return OK;
-}
-void ioapic_set_mask(uint32_t gsi, bool masked)
-{
-    (void)gsi, (void)masked;
-}
-void msi_compose(uint32_t vector, uint32_t apic_id, struct irq_route *route)
-{
-    *route = (struct irq_route){.message_address = apic_id, .message_data = vector, .vector = vector};
-}
 void serial_write(const char *text, size_t length)
 {
     (void)text, (void)length;

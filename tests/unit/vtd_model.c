@@ -313,5 +313,7 @@ uint32_t vtd_model_interrupt(struct vtd_model *m, uint32_t source_id, uint64_t a
         return refuse(m, source_id, index, 0x22);
     if ((m->entries[index].high >> 18 & 3) == 1 && (m->entries[index].high & 0xffff) != source_id)
         return refuse(m, source_id, index, 0x26);
+    bool wide = m->interrupts >> 11 & 1;
+    m->target = wide ? (uint32_t)(m->entries[index].low >> 32) : m->entries[index].low >> 40 & 0xff;
     return m->entries[index].low >> 16 & 0xff;
 }

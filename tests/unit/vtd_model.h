@@ -28,6 +28,7 @@ struct vtd_model {
         bool valid;
     } entries[256];
     uint32_t next_context, next_page;
+    uint32_t target; /* APIC id to which the last interrupt went that it let through */
 };
 extern struct vtd_model models[MODEL_UNITS];
 

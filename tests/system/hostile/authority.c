@@ -20,8 +20,8 @@ ATTACK(root_calls_without_the_capability)
     {
         struct task_create_args args = {.name = "child", .priority = 1, .quota_pages = 8, .root = h};
         EXPECT(refused(task_create(&args)));
-        EXPECT(refused(irq_create(h, IRQ_LINE_EDGE, 1, &route)));
-        EXPECT(refused(irq_create(h, IRQ_MESSAGE, 0, &route)));
+        EXPECT(refused(irq_create(h, IRQ_LINE_EDGE, 1, &route, 0)));
+        EXPECT(refused(irq_create(h, IRQ_MESSAGE, 0, &route, 0)));
         EXPECT(refused(ioport_create(h, 0x60, 8)));
         EXPECT(refused(devmem_create(h, 0xfee00000, PAGE_SIZE)));
         EXPECT(refused(dma_create(h, 0)));
@@ -36,7 +36,7 @@ ATTACK(root_of_tasks_used_for_devices)
     handle_t root = cap_named("root");
     uint8_t *buffer = scratch.bytes;
     struct irq_route route;
-    EXPECT_IS(irq_create(root, IRQ_LINE_EDGE, 1, &route), ERR_NO_RIGHT);
+    EXPECT_IS(irq_create(root, IRQ_LINE_EDGE, 1, &route, 0), ERR_NO_RIGHT);
     EXPECT_IS(ioport_create(root, 0xcf8, 8), ERR_NO_RIGHT);
     EXPECT_IS(devmem_create(root, 0xfee00000, PAGE_SIZE), ERR_NO_RIGHT);
     EXPECT_IS(dma_create(root, 0), ERR_NO_RIGHT);

@@ -80,7 +80,7 @@ static void give_devices(struct scene *scene, struct clone *what, bool driver)
 {
     struct irq_route route;
     uint32_t pass = RIGHT_MINT | RIGHT_TRANSFER;
-    scene->extras[0] = made(scene, "irq_create", irq_create(runner.root, IRQ_MESSAGE, UNUSED_DEVICE, &route));
+    scene->extras[0] = made(scene, "irq_create", irq_create(runner.root, IRQ_MESSAGE, UNUSED_DEVICE, &route, 0));
     scene->extras[1] = made(scene, "ioport_create", ioport_create(runner.root, POST_PORT, 2));
     scene->extras[2] = made(scene, "dma_create", dma_create(runner.root, UNUSED_DEVICE));
     scene->extras[3] = made(scene, "devmem_create", devmem_create(runner.root, HOLE_ADDRESS, PAGE_SIZE));

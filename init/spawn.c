@@ -4,7 +4,8 @@
  *   code (RX) | constants (R) | data (RW) | start info (R) | guard: nothing | stack (RW)
  *
  * init writes the object through a mapping of its own, takes that mapping away, and only then maps the parts into the
- * new task with their protections: no page is ever writable here and executable there at once. */
+ * new task with their protections: no page is ever writable here and executable there at once. init pays for it; it lies
+ * on the new task's home node. */
 #include "init/elf.h"
 #include "init/service.h"
 #include "init/tar.h"
@@ -24,6 +25,7 @@ struct spawn {
     struct service *service;
     struct layout layout;
     handle_t memory, task;
+    struct task_info info;
     uint8_t *view; /* the memory object as init writes it */
 };
 
@@ -77,7 +79,7 @@ static status_t make_task(struct spawn *spawn)
     if (task < 0)
         return (status_t)task;
     spawn->task = (handle_t)task;
-    return OK;
+    return task_info(spawn->task, &spawn->info);
 }
 
 static status_t grant(struct spawn *spawn, struct task_start_info *info, const char *name, handle_t source,
@@ -139,7 +141,7 @@ static status_t fill(struct spawn *spawn)
 
 static status_t write_memory(struct spawn *spawn)
 {
-    spawn->view = memory_map_new(spawn->layout.pages, 0, &spawn->memory);
+    spawn->view = memory_map_new(spawn->layout.pages, MEMORY_NEAR(spawn->info.home_node), &spawn->memory);
     if (!spawn->view)
         return ERR_NO_MEMORY;
     status_t status = fill(spawn);
@@ -185,12 +187,8 @@ static status_t build(struct spawn *spawn)
 static status_t run(struct spawn *spawn)
 {
     const struct layout *l = &spawn->layout;
-    struct task_info info;
-    status_t status = task_info(spawn->task, &info);
-    if (status != OK)
-        return status;
     spawn->service->task = spawn->task;
-    spawn->service->task_id = info.id;
+    spawn->service->task_id = spawn->info.id;
     return task_start(spawn->task, l->image.entry, l->stack_top, l->info_address);
 }
 

@@ -1,6 +1,7 @@
 """Memory near and far, as an operator sees it: `numa` says what QEMU was told, tasks live and run where they may, their
 memory is near, and an SRAT that makes no sense is one node."""
 import json
+import os
 import re
 import struct
 import tempfile
@@ -105,6 +106,28 @@ def two_nodes_are_drawn_and_with_room_95_percent_of_frames_are_local():
         expect(r"^2 nœuds, 4 CPU, 25\d Mio de mémoire", machine.once("montre la mémoire par nœud\n".encode()).decode())
         expect(r"netsrv \(task \d+\) is at home on node [01], last ran on CPU [0-3] and may run on all CPUs\.",
                machine.once(b"on which node does netsrv live?\n").decode())
+
+
+def jarvis_on(cpus):
+    """Node 1, and how many bytes jarvis is charged for; all others stay on node 0."""
+    boot = numa("cpus=0-1,mem=160", "cpus=2-3,mem=96")  # init is at home where most is free
+    pins = ",".join(f"{name}:0-1" for name in SERVICES if name != "jarvis")
+    with Machine(replace(boot, append=f"affinity={pins},jarvis:{cpus}")) as machine:
+        machine.wait_console()
+        nodes = nodes_of(machine)
+        at_home = {name for name, (node, _) in tasks_of(nodes).items() if node["node"] == 1}
+        check(at_home == ({"jarvis"} if cpus == "2-3" else set()), f"{at_home} at home on node 1, jarvis on CPUs {cpus}")
+        check(not any(node["others_bytes"] for node in nodes), "somebody's memory is far, and there is room")
+        return nodes[1], tasks_of(nodes)["jarvis"][1]["memory_bytes"]
+
+
+@test()
+def a_service_lies_with_its_program_on_the_node_where_it_may_run():
+    without, _ = jarvis_on("0-1")
+    here, charged = jarvis_on("2-3")
+    program = os.path.getsize("build/services/stripped/jarvis")  # init pays for it
+    more = here["near_bytes"] - without["near_bytes"]
+    check(more >= charged + program, f"{more} bytes more on its node; it has {charged} and a program of {program}")
 
 
 @test()

@@ -148,6 +148,35 @@ static void the_nearest_node_helps_out_first_and_it_is_counted(void **state)
     assert_int_equal(frame_free_count(), 0);
 }
 
+/* Who asked counts, and since the start: what is given back and taken again counts twice. */
+static void what_was_given_near_and_far_is_counted_by_who_asked(void **state)
+{
+    static const uint8_t order[FRAME_NODES_MAX][FRAME_NODES_MAX] = {{0, 1, 2}, {1, 2, 0}, {2, 0, 1}};
+    (void)state;
+    add(1024, 16, 0);
+    add(2048, 64, 2); /* node 1 has none of its own */
+    frame_set_order(order, 3);
+    uint64_t near = frame_alloc(4, 0), far = frame_alloc(2, 0), other = frame_alloc(0, 1);
+    frame_free(near, 4);
+    near = frame_alloc(1, 0);
+    assert_int_equal(frame_node(0).given_near, 16 + 2);
+    assert_int_equal(frame_node(0).given_far, 4);
+    assert_int_equal(frame_node(1).given_near, 0);
+    assert_int_equal(frame_node(1).given_far, 1);
+    assert_int_equal(frame_node(2).given_near, 0);
+    assert_int_equal(frame_node(2).remote, 5);
+    assert_int_equal(frame_alloc(6, 1), 0); /* what nobody has counts nowhere */
+    assert_int_equal(frame_node(1).given_far, 1);
+    assert_int_equal(frame_alloc(5, 2) / PAGE_SIZE / 1024, 2);
+    assert_int_equal(frame_node(2).given_near, 32);
+    frame_free(far, 2);
+    frame_free(other, 0);
+    frame_free(near, 1);
+    assert_int_equal(frame_node(2).remote, 0);
+    assert_int_equal(frame_node(2).free, 32);
+    assert_int_equal(frame_node(0).given_far + frame_node(1).given_far, 5);
+}
+
 static void misuse_is_caught(void **state)
 {
     (void)state;
@@ -235,6 +264,7 @@ int main(void)
         cmocka_unit_test_setup(a_run_may_go_back_in_parts, setup),
         cmocka_unit_test_setup(another_node_helps_out, setup),
         cmocka_unit_test_setup(the_nearest_node_helps_out_first_and_it_is_counted, setup),
+        cmocka_unit_test_setup(what_was_given_near_and_far_is_counted_by_who_asked, setup),
         cmocka_unit_test_setup(misuse_is_caught, setup),
         cmocka_unit_test_setup(what_lies_outside_the_array_is_left_out, setup),
         cmocka_unit_test_setup(adding_a_region_does_not_touch_all_of_it, setup),

@@ -126,11 +126,15 @@ static status_t map_own(handle_t task, handle_t memory, uint32_t stack)
 static status_t load(const struct clone *what, handle_t task)
 {
     handle_t memory;
+    struct task_info info;
     size_t pages = data_pages() + 1 + stack_pages(what);
-    uint8_t *view = memory_map_new(pages, 0, &memory);
+    status_t status = task_info(task, &info);
+    if (status != OK)
+        return status;
+    uint8_t *view = memory_map_new(pages, MEMORY_NEAR(info.home_node), &memory);
     if (!view)
         return ERR_NO_MEMORY;
-    status_t status = fill(what, task, view);
+    status = fill(what, task, view);
     status_t unmapped = memory_unmap(HANDLE_NONE, (uint64_t)view, pages);
     if (status == OK)
         status = unmapped;

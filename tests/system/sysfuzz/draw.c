@@ -213,6 +213,13 @@ static uint64_t draw_seldom_set(struct fuzz *f, uint32_t usual)
     return rng_below(&f->rng, 8) ? 0 : rng_below(&f->rng, usual);
 }
 
+/* Sometimes near a node, which may not be there. */
+static uint64_t draw_memory_flags(struct fuzz *f, uint32_t usual)
+{
+    uint64_t near = rng_below(&f->rng, 6) ? 0 : MEMORY_NEAR((uint32_t)rng_below(&f->rng, 3));
+    return near | draw_seldom_set(f, usual);
+}
+
 static uint64_t draw_from_zero(struct fuzz *f, uint32_t usual)
 {
     return draw_small(f, usual) - 1;
@@ -255,7 +262,7 @@ static const struct {
     [ARG_RIGHTS] = {draw_rights, 0},
     [ARG_BADGE] = {draw_badge, 0},
     [ARG_OBJECT_PAGES] = {draw_object_pages, 0},
-    [ARG_MEMORY_FLAGS] = {draw_seldom_set, 4},
+    [ARG_MEMORY_FLAGS] = {draw_memory_flags, 4},
     [ARG_ADDRESS] = {draw_address, 0},
     [ARG_FIRST_PAGE] = {draw_first_page, 6},
     [ARG_PAGES] = {draw_small, 3},

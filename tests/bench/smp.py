@@ -1,5 +1,6 @@
 """The figures of IPC on several processors, from what smpbench logs: counted with one processor after the other, timed
 with a thread of the host each."""
+import functools
 import statistics
 
 from figures import Failure, bench_rows, check_calibration, note, ours, wait_until_quiet
@@ -28,6 +29,7 @@ def pair_ratios(rows):
     return [2 * together / (before + after) for together, before, after in zip(both, alone, alone[1:])]
 
 
+@functools.cache
 def counted():
     """What a round trip takes of both processors together, in instructions."""
     rows = bench_rows(ours(append="smpbench=count", net="none", cpus=CPUS, icount=True))

@@ -1,12 +1,17 @@
 """What make bench says of several processors: how the figures come about, and the limits of those that are counted."""
+import contextlib
+import io
+import re
 import sys
 from pathlib import Path
 
 from harness import Failure, check, test
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
-from figures import instructions  # noqa: E402
-from smp import check_ipis, pair_ratios, timed_figures  # noqa: E402
+import figures as bench  # noqa: E402
+from smp import check_ipis, counted, pair_ratios, smp, timed_figures  # noqa: E402
+
+SEL4 = 612  # instructions of seL4's round trip with four words
 
 
 def fails(function, *arguments):
@@ -54,6 +59,26 @@ def interrupts_that_do_not_fit_the_name_of_a_figure_make_no_figure():
 
 @test()
 def a_round_trip_on_one_processor_takes_at_most_five_percent_more_than_before_there_was_a_lock():
-    figures = instructions()
+    figures = bench.instructions()
     ratio = figures["ipc_call_reply_4w_over_base"]
     check(0.8 < ratio <= 1.05, f"{figures['ipc_call_reply_4w']} instructions, {ratio:.3f} of what it was")
+
+
+@test()
+def a_round_trip_on_one_of_two_processors_takes_less_than_sel4s_and_one_across_takes_more():
+    figures = counted()  # fails when the processors interrupted each other otherwise than the figures say
+    here, across = figures["ipc_call_reply_4w_smp"], figures["ipc_cross_cpu_ipi"]
+    check(300 < here < SEL4, f"{here} instructions on one processor")
+    check(here < across < 10 * SEL4, f"{across} instructions across, {here} on one processor")
+
+
+@test()
+def make_bench_prints_every_figure_of_several_processors():
+    bench.QUIET_S, table, printed = 0, bench.Table(), io.StringIO()
+    table.add(smp())
+    with contextlib.redirect_stdout(printed):
+        table.show()
+    lines = dict(re.findall(r"^(\w+) ([\d.]+) (?:insn|ratio)$", printed.getvalue(), re.M))
+    wanted = {"ipc_call_reply_4w_smp", "ipc_cross_cpu_ipi", "ipc_cross_cpu_no_ipi", "ipc_cross_cpu_ipi_over_same",
+              "ipc_cross_cpu_no_ipi_over_same", "ipc_pairs_2cpu"}
+    check(set(lines) == wanted and all(float(value) > 0 for value in lines.values()), printed.getvalue())

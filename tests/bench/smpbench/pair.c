@@ -9,7 +9,8 @@
 #define SLOTS 16
 #define WAIT_NS 120000000000ul /* a hang detector */
 
-static handle_t root, trace, reports, reporter;
+static handle_t root, trace, reports, reporter, stop_memory;
+static uint64_t *stop; /* not 0: it is enough */
 
 /* A channel whose receive right goes to a child: *sender is what sends to it. */
 static handle_t channel_new(handle_t *sender)
@@ -27,7 +28,8 @@ void pairs_init(void)
     root = cap_named("root");
     trace = cap_named("trace");
     reports = channel_new(&reporter);
-    ASSERT(clone_prepare() == OK);
+    stop = memory_map_new(1, 0, &stop_memory);
+    ASSERT(stop && clone_prepare() == OK);
 }
 
 static void give(struct clone *what, const char *name, handle_t handle, uint32_t rights)
@@ -64,6 +66,7 @@ static handle_t start_client(enum pair_kind kind, uint32_t cpu, handle_t server,
     give(&what, "server", server, RIGHT_CHANNEL_SEND);
     give(&what, "answers", answers, RIGHTS_ALL);
     give(&what, "orders", orders, RIGHTS_ALL);
+    give(&what, "stop", stop_memory, RIGHT_MEMORY_READ);
     give(&what, "report", reporter, RIGHT_CHANNEL_SEND);
     return start(&what, cpu);
 }
@@ -82,6 +85,7 @@ void pair_go(const struct pair *pair, const struct pair_job *job)
 {
     struct msg m = {.head = {.op = BENCH_GO, .length = sizeof *job}};
     memcpy(m.payload, job, sizeof *job);
+    __atomic_store_n(stop, 0, __ATOMIC_RELAXED);
     ASSERT(channel_send(pair->orders, &m, 1) == 1);
 }
 
@@ -89,6 +93,15 @@ static void wait_for(struct msg *m, enum msg_kind kind)
 {
     uint64_t signals;
     ASSERT(channel_recv(reports, m, 1, &signals, clock_now() + WAIT_NS) == 1 && m->head.kind == kind);
+}
+
+/* Nobody reports before it is over. */
+void pairs_stop_after(uint64_t ns)
+{
+    struct msg m;
+    uint64_t signals;
+    ASSERT(channel_recv(reports, &m, 1, &signals, clock_now() + ns) == ERR_TIMED_OUT);
+    __atomic_store_n(stop, 1, __ATOMIC_RELAXED);
 }
 
 void pairs_wait(struct pair_result *results, size_t count)

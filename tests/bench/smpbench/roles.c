@@ -6,6 +6,7 @@
 #define CPUS_MAX 64
 
 static handle_t server, answers;
+static const uint64_t *stop;
 
 static uint64_t ipis_sent(void)
 {
@@ -62,17 +63,22 @@ static bool round_trips(enum pair_kind kind, uint64_t count)
 
 static struct pair_result work(enum pair_kind kind, const struct pair_job *job)
 {
-    struct pair_result result = {.rounds = job->rounds};
-    uint64_t ipis = ipis_sent(), began_ns = clock_now(), now_ns;
-    bool ok = round_trips(kind, job->rounds);
-    while ((now_ns = clock_now()) < job->until_ns && ok) {
-        ok = round_trips(kind, PAIR_STEP);
-        result.rounds += PAIR_STEP;
-    }
-    result.ns = now_ns - began_ns;
+    struct pair_result result = {.rounds = 0};
+    uint64_t ipis = ipis_sent(), began_ns = clock_now();
+    do {
+        result.ok = round_trips(kind, job->rounds);
+        result.rounds += job->rounds;
+    } while (result.ok && job->further && !__atomic_load_n(stop, __ATOMIC_RELAXED));
+    result.ns = clock_now() - began_ns;
     result.ipis = ipis_sent() - ipis;
-    result.ok = ok;
     return result;
+}
+
+static const uint64_t *stop_map(void)
+{
+    result_t address = memory_map(HANDLE_NONE, cap_named("stop"), 0, 0, 1, PROT_READ);
+    ASSERT(address > 0);
+    return (const uint64_t *)address;
 }
 
 int64_t client_main(uint64_t kind)
@@ -81,6 +87,7 @@ int64_t client_main(uint64_t kind)
     handle_t orders = cap_named("orders"), report = cap_named("report");
     server = cap_named("server");
     answers = cap_named("answers");
+    stop = stop_map();
     for (;;) {
         uint64_t signals;
         struct pair_job job;

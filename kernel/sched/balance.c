@@ -58,13 +58,14 @@ static int cpu_running(const struct cpu *cpu)
     return task->state == TASK_READY && list_empty(&task->run_link) ? (int)task->priority : -1;
 }
 
-static void view_fill(struct sched_view *view)
+/* next_here: priority of what this CPU will do in a moment; -1: what it does. */
+static void view_fill(struct sched_view *view, int next_here)
 {
     view->machine = &sched_machine;
     view->idle = view->awake = view->waiting = 0;
     for (uint32_t i = 0; i < cpu_count; i++) {
         const struct cpu *cpu = &cpus[i];
-        int running = cpu_running(cpu);
+        int running = cpu == cpu_this() && next_here >= 0 ? next_here : cpu_running(cpu);
         view->idle |= (uint64_t)(running < 0) << i;
         view->awake |= (uint64_t)(cpu == cpu_this() || __atomic_load_n(&cpu->waiting, __ATOMIC_RELAXED)) << i;
         view->waiting |= (uint64_t)(cpu->runq.ready != 0) << i;
@@ -113,12 +114,13 @@ static struct task *first_of(struct cpu *cpu, int priority)
     return priority < 0 ? NULL : task_of(cpu->runq.queues[priority].next);
 }
 
-/* To the CPU that placement.h names. Who was on the way in there and comes too late is next. */
-static void place(struct task *task, bool interrupted)
+/* To the CPU that placement.h names, in front of its equals if it stays and did not give way to them. Who was on the way in
+ * there and comes too late is next. */
+static void place(struct task *task, bool front, int next_here)
 {
-    for (struct task *displaced; task; task = displaced, interrupted = true) {
+    for (struct task *displaced; task; task = displaced, front = true) {
         struct sched_view view;
-        view_fill(&view);
+        view_fill(&view, next_here);
         struct sched_task is = describe(task);
         struct placement to = placement_wake(&view, &is, cpu_this()->id);
         struct cpu *cpu = &cpus[to.cpu];
@@ -127,7 +129,7 @@ static void place(struct task *task, bool interrupted)
             balance_remove(displaced);
         bool stays = task->cpu == cpu->id;
         balance_moved(task, cpu, (enum trace_migrate_reason)to.reason);
-        enqueue(cpu, task, stays && interrupted);
+        enqueue(cpu, task, stays && front);
         if (to.ipi)
             cpu_interrupt(cpu, TRACE_IPI_WAKE);
     }
@@ -138,30 +140,16 @@ void balance_ready(struct task *task)
     if (cpu_count == 1)
         enqueue(&cpus[0], task, false);
     else
-        place(task, false);
+        place(task, false, -1);
 }
 
 void balance_make_way(struct cpu *cpu, struct task *task, bool slice_over)
 {
     int next = runq_top(&cpu->runq);
-    if (cpu_count == 1 || next < (int)task->priority) {
+    if (cpu_count == 1 || next < (int)task->priority)
         queue_add(cpu, task, !slice_over);
-        return;
-    }
-    struct sched_view view;
-    view_fill(&view);
-    view.idle &= ~(1ul << cpu->id);
-    view.running[cpu->id] = (uint8_t)next;
-    struct sched_task is = describe(task);
-    struct placement to = placement_wake(&view, &is, cpu->id);
-    if (to.cpu == cpu->id || to.displaces >= 0) {
-        queue_add(cpu, task, !slice_over);
-        return;
-    }
-    balance_moved(task, &cpus[to.cpu], (enum trace_migrate_reason)to.reason);
-    enqueue(&cpus[to.cpu], task, false);
-    if (to.ipi)
-        cpu_interrupt(&cpus[to.cpu], TRACE_IPI_WAKE);
+    else
+        place(task, !slice_over, next);
 }
 
 /* ---- Taking over ------------------------------------------------------------------------------------------------------------ */
@@ -192,7 +180,7 @@ static struct task *steal(struct cpu *thief, int own)
 {
     struct placement_refused refused = {0};
     struct sched_view view;
-    view_fill(&view);
+    view_fill(&view, -1);
     for (;;) {
         struct placement_victim victim = placement_steal(&view, thief->id, own, &refused);
         if (victim.cpu == PLACEMENT_NONE)
@@ -212,12 +200,12 @@ struct task *balance_next(struct cpu *cpu)
 {
     int own = runq_top(&cpu->runq);
     struct task *task = cpu_count > 1 && more_urgent_elsewhere(cpu, own) ? steal(cpu, own) : NULL;
-    if (task)
-        return task;
-    task = first_of(cpu, own);
-    if (task)
-        balance_remove(task);
-    return task;
+    struct task *first = first_of(cpu, own);
+    if (first)
+        balance_remove(first);
+    if (task && first) /* it comes too late here */
+        place(first, true, (int)task->priority);
+    return task ? task : first;
 }
 
 /* ---- Waiting for long --------------------------------------------------------------------------------------------------------- */
@@ -226,7 +214,7 @@ struct task *balance_next(struct cpu *cpu)
 static uint64_t overdue_move(struct cpu *cpu, struct task *task, uint64_t now_ns)
 {
     struct sched_view view;
-    view_fill(&view);
+    view_fill(&view, -1);
     struct sched_task is = describe(task);
     uint32_t to = placement_overdue(&view, &is);
     if (to == PLACEMENT_NONE) {

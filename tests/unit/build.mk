@@ -149,7 +149,9 @@ test_trace_steps_SRCS       := tests/unit/test_trace_steps.c $(TRACE_RING_SRCS)
 test_trace_steps_SANITIZE   := -O2
 
 # kernel: which CPU runs what
-UNIT_TESTS += test_placement
+UNIT_TESTS += test_placement test_balance
+test_balance_SRCS         := tests/unit/test_balance.c $(addprefix kernel/,sched/balance.c sched/placement.c memory/numa.c)
+test_balance_CFLAGS       := -Dsched_yield=kernel_sched_yield # the sanitizers call the host's
 test_placement_SRCS       := $(addprefix tests/unit/,test_placement.c placement_sim.c) kernel/sched/placement.c kernel/memory/numa.c
 
 # the trace's metadata and its tool; trace-synth makes streams for its tests

@@ -210,6 +210,9 @@ $(HOST_TOOLS:%=build/%): build/%: $$(call tool_objects,$$*) $(OBJ)/host/%.flags 
 docs/trace-events.md: build/trace-events
 	$(call say,DOC,$@)
 	$(Q)build/trace-events >$@
+docs/scheduling.svg: tests/system/picture.py build/trustos-trace build/kernel.elf build/services-test.tar
+	$(call say,DOC,$@)
+	$(Q)tests/system/picture.py $@
 
 .PHONY: tools
 tools: $(HOST_TOOLS:%=build/%) ## the host's tools: build/trustos-trace (docs/trace.md)

@@ -155,6 +155,16 @@ const struct manifest_entry manifest[] = {
         .links = {{.service = "netsrv", .rights = SERVICE_READ | PASS_ON}},
     },
     {
+        .name = "mixload", /* makes tasks of many kinds that may run everywhere: a load for the scheduler */
+        .test_only = true,
+        .priority = 21,
+        .restart = RESTART_NEVER,
+        .quota_pages = 1536,
+        .stack_pages = 4,
+        .boot_option = "mixload",
+        .caps = {{"trace", RIGHT_TRACE_EMIT}, {"root", RIGHT_ROOT_TASK}},
+    },
+    {
         .name = "shoot", /* maps, writes and takes away on every CPU: are translations forgotten? */
         .test_only = true,
         .priority = 10,

@@ -20,6 +20,7 @@
     X("smpbench", 1, "init", "count or time: start the benchmark of several processors (test image only)") \
     X("hostile", 1, "init", "the task that attacks the kernel; =word: what begins so (test image only)") \
     X("sysfuzz", 1, "init", "SEED:CALLS: start the fuzzer of system calls (test image only)")       \
+    X("mixload", 1, "init", "MILLISECONDS[:SEED]: start a load of many kinds of tasks for the scheduler (test image only)") \
     X("shoot", 1, "init", "ROUNDS[:SEED]: start the torture of TLB shootdown (test image only)")         \
     X("evilnic", 0, "init", "start the driver that attacks by DMA, with the first card (test image only)") \
     X("netprobe", 1, "init", "start the task that attacks netsrv; value: a TCP port of QEMU's host (test image only)") \

@@ -7,7 +7,8 @@ import threading
 from collections import Counter, defaultdict
 from dataclasses import replace
 
-from harness import CHARGEN, Machine, check, test
+import mixed
+from harness import CHARGEN, Boot, Machine, check, test
 from test_boot import numa
 from test_trace_counts import NONE, drained
 from trace_reader import Reader, generate, pinging, record_classes
@@ -264,3 +265,23 @@ def the_trace_of_two_nodes_of_two_cpus_agrees_with_the_machines_counters():
     nodes = re.findall(r"^  cpu(\d) +(\d) .* %", report.split("\nProcessors\n")[1], re.M)
     check(nodes == [("0", "0"), ("1", "0"), ("2", "1"), ("3", "1")], report)
     check({f["node"] for f in names} == {"0", "1"}, "homes of tasks")
+
+
+@test()
+def beside_a_mixed_load_on_two_nodes_no_cpu_is_idle_for_2_ms_while_a_task_waits():
+    stream, begin_s, end_s = mixed.trace(500, 1)
+    while_loaded = ("--from", begin_s + 0.05, "--to", end_s)
+    said = figures(*while_loaded, "-", data=stream)
+    report = run("report", *while_loaded, "-", data=stream)[0]
+    tasks = set(re.findall(r"^  (job|poll|ask|answer|urgent)\d ", report, re.M))
+    check(tasks == {"job", "poll", "ask", "answer", "urgent"} and said["busy"] > 60, f"the load is {tasks}, the CPUs {said['busy']} % busy")
+    check(said["lost_events"] == said["cpus_unknown"] == 0 and said["ready_not_counted"] < 20, str(said))
+    check(said["steals_near"] > 50 and said["ipis_wake"] > 100, str(said))
+    check(said["idle_while_ready_longest_us"] <= 2000 and said["idle_own_ready_longest_us"] <= 2000, report)
+
+
+@test()
+def a_mixed_load_wants_to_know_for_how_long():
+    for value in ("0", "x", "5:", "1000000001", "99999999999999999999", "1:x"):
+        with Machine(Boot(append=f"mixload={value}")) as machine:
+            machine.wait_serial(r"MIXLOAD: say mixload=MILLISECONDS", 60)

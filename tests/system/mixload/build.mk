@@ -1,0 +1,2 @@
+TEST_SERVICES += mixload
+mixload_SRCS  := tests/system/mixload/main.c $(clone_SRCS)

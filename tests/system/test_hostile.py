@@ -54,6 +54,7 @@ def attacked(machine):
           f"capabilities {before['capabilities']} -> {after['capabilities']}")
 
 
-@test_each(i440fx=Boot(append="hostile", mem=128, machine="pc"), q35=Boot(append="hostile", mem=128, machine="q35"))
+@test_each(i440fx=Boot(append="hostile", mem=128, machine="pc"), q35=Boot(append="hostile", mem=128, machine="q35"),
+           smp4=Boot(append="hostile", mem=128, cpus=4))
 def every_attack_is_held_while_the_console_answers(machine):
     attacked(machine)

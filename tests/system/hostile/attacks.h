@@ -214,6 +214,7 @@
     X(FLOODS, flood_of_closed_badges, ALONE, QUOTA(200), HELD, "500 badges end: each is told once") \
     X(FLOODS, flood_of_closed_badges_at_the_victim, ALONE, 0, HELD, "2,000 badges of the victim's channel end") \
     X(FLOODS, flood_of_deaths, LED, 0, HELD, "200 tasks end at once: each is told") \
+    X(FLOODS, long_calls_on_every_processor, LED, 0, HELD, "the runner, who is more urgent, gets its turns at the kernel lock all the same: counted, not timed") \
     X(FLOODS, flood_of_log_and_trace, ALONE, EXTRA_TRACE, HELD, "2,000 log lines and events") \
     X(FLOODS, log_text_with_control_characters, ALONE, EXTRA_TRACE, HELD, "line ends and escapes make no other lines") \
     X(FLOODS, log_line_longer_than_the_limit, ALONE, EXTRA_TRACE, HELD, "lengths over the limit, levels that are none") \

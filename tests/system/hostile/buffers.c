@@ -166,7 +166,7 @@ ATTACK(call_buffer_revoked_while_waiting)
 DIRECT(call_buffer_revoked_while_waiting)
 {
     give_page(scene);
-    scene_pause(scene, 2 * NEAR_NS);
+    scene_until(scene, scene->attacker, TASK_REPLYING);
     (void)cap_revoke(shared_memory);
     release(scene);
 }
@@ -178,7 +178,7 @@ ATTACK(call_buffer_unmapped_by_another_while_waiting)
 DIRECT(call_buffer_unmapped_by_another_while_waiting)
 {
     give_page(scene);
-    scene_pause(scene, 2 * NEAR_NS);
+    scene_until(scene, scene->attacker, TASK_REPLYING);
     if (memory_unmap(scene->attacker, SHARED_ADDRESS, 1) != OK)
         scene_fail(scene, "the runner could not unmap");
     release(scene);
@@ -191,7 +191,7 @@ ATTACK(call_buffer_made_read_only_while_waiting)
 DIRECT(call_buffer_made_read_only_while_waiting)
 {
     give_page(scene);
-    scene_pause(scene, 2 * NEAR_NS);
+    scene_until(scene, scene->attacker, TASK_REPLYING);
     if (memory_protect(scene->attacker, SHARED_ADDRESS, 1, PROT_READ) != OK)
         scene_fail(scene, "the runner could not protect");
     release(scene);
@@ -217,7 +217,7 @@ DIRECT(receive_buffer_revoked_while_waiting)
     give_page(scene);
     if (!scene_offered(scene, &sender))
         return;
-    scene_pause(scene, 2 * NEAR_NS);
+    scene_until(scene, scene->attacker, TASK_RECEIVING);
     (void)cap_revoke(shared_memory);
     struct msg m = message(OP_PING, 4);
     if (channel_send(sender, &m, 1) != 1)

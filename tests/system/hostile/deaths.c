@@ -267,6 +267,7 @@ DIRECT(deadlines_in_the_far_future)
 {
     for (size_t i = 0; i < sizeof far_deadlines / sizeof far_deadlines[0] && !scene->ended; i++) {
         struct msg m = message(OP_RELEASE, 0);
+        scene_until(scene, scene->attacker, TASK_REPLYING);
         scene_pause(scene, NEAR_NS);
         if (ask(scene_victim(), &m) != OK || m.words[0] != 1)
             scene_fail(scene, "deadline %zu did not wait", i);

@@ -92,7 +92,7 @@ DIRECT(flood_of_calls_from_200_tasks)
         return;
     for (uint64_t i = 0; i < 200 && !scene->report[0]; i++)
         scene_spawn(scene, one_held_call, i);
-    scene_pause(scene, 4 * NEAR_NS);
+    scene_until_helpers(scene, TASK_REPLYING);
     (void)scene_victim_answers(scene); /* with 200 that wait */
     if (ask(scene_victim(), &release) != OK || release.words[0] != 200)
         scene_fail(scene, "the victim held %llu calls of 200", (unsigned long long)release.words[0]);

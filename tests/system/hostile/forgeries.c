@@ -44,7 +44,7 @@ DIRECT(call_behind_the_end_of_its_badge)
     if (!scene_spawn(scene, calls_with_a_badge_that_ends, 0) || !scene_stage(scene, &to))
         return;
     scene_go_with(scene, &to, sender, false);
-    scene_pause(scene, NEAR_NS);
+    scene_until_helpers(scene, TASK_CALLING);
     scene_go(scene, &m);
     scene_wait_helpers(scene);
 }

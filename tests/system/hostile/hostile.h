@@ -161,6 +161,7 @@ uint32_t rights_of(handle_t handle); /* 0: names nothing */
 
 /* ---- the runner's side (scene.c) ---- */
 #define HELPERS_MAX 220
+#define HELPER_QUOTA_PAGES 32u
 struct scene {
     const struct attack *attack;
     handle_t attacker;
@@ -174,6 +175,8 @@ struct scene {
     uint32_t puppet_id;
     handle_t helpers[HELPERS_MAX]; /* tasks like the attacker, running something else */
     uint32_t helper_count, helpers_ended, helpers_failed;
+    uint64_t helper_cpus;   /* where the next helper may run, a bit each; 0: everywhere */
+    handle_t helper_shares; /* memory that it finds as "shared" */
     uint64_t extra_faults;
     char report[MSG_PAYLOAD_MAX]; /* "": nothing wrong was seen */
 };
@@ -193,6 +196,9 @@ void scene_wait_helpers(struct scene *scene);
 void scene_wait_end(struct scene *scene); /* of the attacker */
 bool scene_victim_answers(struct scene *scene);
 void scene_pause(struct scene *scene, uint64_t ns);
+/* Until the task is in that state; not for a time that should be enough: its processor may stand still meanwhile. */
+void scene_until(struct scene *scene, handle_t task, enum task_state state);
+void scene_until_helpers(struct scene *scene, enum task_state state);
 handle_t scene_victim(void); /* the runner's own capability to the victim's channel */
 handle_t scene_victim_task(void);
 uint64_t scene_free_pages(void);

@@ -92,7 +92,10 @@ ATTACK(registers_of_a_new_task)
     MUST(there, memory_map(puppet, (handle_t)out, 0x30000000, 0, 1, PROT_READ | PROT_WRITE));
     EXPECT(memory_map(puppet, (handle_t)text, (uint64_t)__text_start, 0, pages, PROT_READ | PROT_EXEC) > 0);
     EXPECT_IS(task_start(puppet, (uint64_t)first_registers, (uint64_t)there + PAGE_SIZE, (uint64_t)there), OK);
-    pause_ns(NEAR_NS);
+    struct task_info info;
+    uint64_t end = clock_now() + FAR_NS;
+    while (task_info(puppet, &info) == OK && clock_now() < end)
+        pause_ns(NEAR_NS / 20);
     EXPECT(*(volatile uint64_t *)at == 0);
     return HELD;
 }

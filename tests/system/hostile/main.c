@@ -51,6 +51,22 @@ bool figures_settle(const struct object_counts *wanted, struct object_counts *la
     return false;
 }
 
+#define START_STEP_NS 1000000000ull
+#define START_STEPS 60
+
+/* The services are up, and the first DHCP answers are there. */
+static void figures_of_the_start(struct object_counts *figures)
+{
+    struct object_counts before = {0};
+    nap(2 * START_STEP_NS);
+    for (int i = 0; i < START_STEPS; i++) {
+        nap(START_STEP_NS);
+        if (figures_read(figures) && figures_equal(&before, figures))
+            return;
+        before = *figures;
+    }
+}
+
 /* As they are when two readings agree: nobody is in the middle of a request. */
 static bool figures_steady(struct object_counts *figures)
 {
@@ -255,8 +271,7 @@ int main(void)
     unsigned ok = 0, failed = 0;
     struct object_counts first, last;
     runner_init();
-    nap(2000000000ull); /* the services are up, the first DHCP answers there */
-    figures_steady(&first);
+    figures_of_the_start(&first);
     for (size_t i = 0; i < attack_count; i++) {
         if (!wanted(&attacks[i]))
             continue;

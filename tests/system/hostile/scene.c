@@ -159,7 +159,10 @@ bool scene_spawn(struct scene *scene, int64_t (*run)(uint64_t), uint64_t argumen
     struct clone what = plan(scene, "helper", BADGE_HELPER_END);
     what.run = run;
     what.argument = argument;
-    what.quota_pages = 24;
+    what.quota_pages = HELPER_QUOTA_PAGES;
+    what.affinity = scene->helper_cpus;
+    if (scene->helper_shares != HANDLE_NONE)
+        give(&what, "shared", scene->helper_shares, RIGHTS_ALL, 0);
     what.stack_pages = 2;
     status_t status =
         scene->helper_count == HELPERS_MAX ? ERR_TABLE_FULL : clone_start(&what, &scene->helpers[scene->helper_count]);
@@ -318,6 +321,25 @@ void scene_wait_helpers(struct scene *scene)
 void scene_pause(struct scene *scene, uint64_t ns)
 {
     wait_while(scene, for_ever, ns);
+}
+
+#define STATE_STEP_NS 1000000ull
+
+void scene_until(struct scene *scene, handle_t task, enum task_state state)
+{
+    uint64_t end = clock_now() + FAR_NS;
+    struct task_info info = {0};
+    do
+        scene_pause(scene, STATE_STEP_NS);
+    while (task_info(task, &info) == OK && info.state != state && clock_now() < end);
+    if (info.state != state)
+        scene_fail(scene, "a task that should wait is in state %u, not %u", info.state, state);
+}
+
+void scene_until_helpers(struct scene *scene, enum task_state state)
+{
+    for (uint32_t i = 0; i < scene->helper_count; i++)
+        scene_until(scene, scene->helpers[i], state);
 }
 
 /* ---- the end ---- */

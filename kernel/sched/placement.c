@@ -175,14 +175,14 @@ static int priority_of(struct placement_victim victim)
     return victim.cpu == PLACEMENT_NONE ? -1 : (int)victim.priority;
 }
 
-/* More wait there than there are CPUs: they will not get round to all of them soon. */
+/* More than twice as many wait there as there are CPUs: they will not get round to all of them soon. */
 static bool overloaded(const struct sched_view *view, uint32_t node)
 {
     uint64_t cpus = view->machine->node_cpus[node];
     uint32_t waiting = 0;
     for (uint64_t left = cpus & view->waiting; left; left &= left - 1)
         waiting += view->ready_count[__builtin_ctzl(left)];
-    return waiting > count_bits(cpus);
+    return waiting > 2 * count_bits(cpus);
 }
 
 /* Of other nodes, the most urgent above `own`, the nearest first: what is urgent, and for a CPU that would idle what an

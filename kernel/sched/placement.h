@@ -6,7 +6,8 @@
  *  - Urgency: while a task waits, no CPU of that node where it may run does anything less urgent, or nothing, for longer
  *    than an IPI takes. For tasks of priority `urgent` and above this holds for all CPUs of the machine.
  *  - Work: what is not so urgent stays near its memory for PLACEMENT_PATIENCE_NS. After that it goes to any CPU that does
- *    something less urgent or nothing; before that when more wait in its node than it has CPUs, and another would idle.
+ *    something less urgent or nothing; before that when more than twice as many wait in its node as it has CPUs, and
+ *    another would idle.
  *  - Fairness: of tasks of one priority that may run in the same places none runs for ever while another never does.
  *  - Affinity is never broken.
  *

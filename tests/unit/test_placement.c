@@ -149,8 +149,10 @@ static void a_cpu_steals_near_first_and_far_only_from_the_overloaded(void **stat
         runs(i, 9);
     waits(1, 4, 4);
     assert_int_equal(stolen(7, -1).cpu, PLACEMENT_NONE);
-    waits(2, 3, 1);
-    assert_int_equal(stolen(7, -1).cpu, 1); /* five wait for four CPUs */
+    waits(2, 3, 4);
+    assert_int_equal(stolen(7, -1).cpu, PLACEMENT_NONE);
+    waits(3, 3, 1);
+    assert_int_equal(stolen(7, -1).cpu, 1); /* nine wait for four CPUs */
     waits(5, 4, 1);
     assert_int_equal(stolen(7, -1).cpu, 5);
     waits(4, 4, 2);

@@ -28,6 +28,21 @@ static bool may_move(const struct task *task)
     return (task->affinity & (task->affinity - 1)) != 0;
 }
 
+/* Priority of what a CPU does; -1: nothing. Its current task may already wait or stand in a queue. */
+static int cpu_running(const struct cpu *cpu)
+{
+    const struct task *task = cpu->current;
+    if (sched_is_idle(cpu))
+        return cpu->chore_priority;
+    return task->state == TASK_READY && list_empty(&task->run_link) ? (int)task->priority : -1;
+}
+
+/* The only one in its queue, and on the way in. */
+static bool nobody_waits(const struct cpu *cpu)
+{
+    return !cpu->runq.count || (cpu->runq.count == 1 && runq_top(&cpu->runq) > cpu_running(cpu));
+}
+
 static void queue_add(struct cpu *cpu, struct task *task, bool front)
 {
     (front ? runq_push_front : runq_push_back)(&cpu->runq, &task->run_link, task->priority);
@@ -36,7 +51,7 @@ static void queue_add(struct cpu *cpu, struct task *task, bool front)
     task->queued_ns = clock_ns();
     if (may_move(task) && waiting_counts[task->priority]++ == 0)
         balance_waiting |= 1u << task->priority;
-    if (cpu->overdue_ns == UINT64_MAX)
+    if (cpu->overdue_ns == UINT64_MAX && !nobody_waits(cpu))
         cpu->overdue_ns = task->queued_ns + PLACEMENT_PATIENCE_NS;
 }
 
@@ -48,15 +63,6 @@ void balance_remove(struct task *task)
 }
 
 /* ---- The machine as placement.h sees it --------------------------------------------------------------------------------- */
-
-/* Priority of what a CPU does; -1: nothing. Its current task may already wait or stand in a queue. */
-static int cpu_running(const struct cpu *cpu)
-{
-    const struct task *task = cpu->current;
-    if (sched_is_idle(cpu))
-        return cpu->chore_priority;
-    return task->state == TASK_READY && list_empty(&task->run_link) ? (int)task->priority : -1;
-}
 
 /* next_here: priority of what this CPU will do in a moment; -1: what it does. */
 static void view_fill(struct sched_view *view, int next_here)
@@ -158,7 +164,7 @@ static bool more_urgent_elsewhere(const struct cpu *cpu, int own)
 {
     uint32_t ready = 0;
     for (uint32_t i = 0; i < cpu_count; i++)
-        if (&cpus[i] != cpu)
+        if (&cpus[i] != cpu && !nobody_waits(&cpus[i]))
             ready |= cpus[i].runq.ready;
     return (uint64_t)ready >> (own + 1) != 0;
 }

@@ -21,6 +21,10 @@ fuzz_jarvis_parser_SRCS := tests/fuzz/fuzz_jarvis_parser.c $(addprefix jarvis/,p
 FUZZERS += fuzz_dmar
 fuzz_dmar_SRCS := tests/fuzz/fuzz_dmar.c kernel/x86/acpi_dmar.c
 
+# kernel: what the firmware tells of processors
+FUZZERS += fuzz_madt
+fuzz_madt_SRCS = tests/fuzz/fuzz_madt.c kernel/x86/apic_mode.c $(ACPI_SRCS)
+
 # kernel: what the firmware tells of nodes
 FUZZERS += fuzz_srat
 fuzz_srat_SRCS := tests/fuzz/fuzz_srat.c kernel/x86/acpi_srat.c kernel/memory/numa.c

@@ -8,6 +8,8 @@ UNIT_TESTS += test_acpi_srat
 ACPI_SRCS           := kernel/x86/acpi.c kernel/x86/acpi_dmar.c kernel/x86/acpi_srat.c kernel/memory/numa.c tests/unit/host_log.c
 test_acpi_SRCS      := tests/unit/test_acpi.c $(ACPI_SRCS)
 test_acpi_srat_SRCS := tests/unit/test_acpi_srat.c kernel/x86/acpi_srat.c kernel/memory/numa.c tests/unit/host_log.c
+UNIT_TESTS += test_apic
+test_apic_SRCS         := tests/unit/test_apic.c tests/unit/host_log.c kernel/x86/apic.c kernel/x86/apic_mode.c
 test_crash_record_SRCS := tests/unit/test_crash_record.c tests/unit/host_log.c kernel/x86/format.c kernel/x86/crash_record.c kernel/x86/boot_info.c
 test_klog_SRCS      := tests/unit/test_klog.c kernel/x86/format.c kernel/x86/log.c
 

@@ -418,6 +418,21 @@ static void an_ioapic_that_dmar_does_not_name_keeps_interrupts_as_they_are(void 
     assert_false(acpi.dmar.interrupts_remappable);
 }
 
+static void the_wish_to_leave_x2apic_off_counts_only_with_remapping(void **state)
+{
+    (void)state;
+    for (unsigned flags = 0; flags < 4; flags++) {
+        setup(NULL);
+        make_all();
+        dmar[37] = (uint8_t)flags;
+        seal(dmar, (unsigned)dmar[4], 9);
+        acpi_init();
+        assert_int_equal(acpi.dmar.x2apic_unwanted, flags == 3);
+        teardown(NULL);
+    }
+    area_count = 0;
+}
+
 static void dmar_structures_with_lying_lengths_are_said_and_left_out(void **state)
 {
     const uint8_t lengths[] = {0, 3, 255};
@@ -499,6 +514,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_unit_for_everything_only_named_devices_are_covered, setup, teardown),
         cmocka_unit_test_setup_teardown(an_ioapic_that_dmar_does_not_name_keeps_interrupts_as_they_are, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(the_wish_to_leave_x2apic_off_counts_only_with_remapping, setup, teardown),
         cmocka_unit_test_setup_teardown(dmar_structures_with_lying_lengths_are_said_and_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(device_scopes_with_lying_lengths_lose_only_the_rest, setup, teardown),
         cmocka_unit_test_setup_teardown(an_s5_at_the_very_end_is_not_read_past, setup, teardown),

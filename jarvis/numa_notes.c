@@ -79,15 +79,28 @@ static void note_memory(struct notes *notes)
          share_text(b, roomy->free_pages, roomy->total_pages, notes->language));
 }
 
+static uint32_t want_to_run(const struct numa_view *view, const struct node_info *node)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < view->task_count; i++)
+        count += view->tasks[i].state == TASK_READY && view->tasks[i].cpu < VIEW_CPUS &&
+                 (node->cpus >> view->tasks[i].cpu & 1);
+    return count;
+}
+
+/* One task that always runs keeps a CPU busy and is no imbalance: more must want to run there than there are CPUs. */
 static void note_load(struct notes *notes)
 {
     char a[UNIT_TEXT], b[UNIT_TEXT];
     const struct node_info *loaded = extreme(notes->view, true, busy_of), *idle = extreme(notes->view, false, busy_of);
     if (!loaded || busy_of(notes->view, loaded) < LOADED_BUSY || busy_of(notes->view, idle) > LEISURE_BUSY)
         return;
-    NOTE(notes, "Node %u's CPUs are %s busy, those of node %u only %s.",
-         "Les CPU du nœud %u sont occupés à %s, ceux du nœud %u seulement à %s.", loaded->id,
-         share_text(a, busy_of(notes->view, loaded), 1000, notes->language), idle->id,
+    uint32_t want = want_to_run(notes->view, loaded);
+    if (want <= loaded->cpu_count)
+        return;
+    NOTE(notes, "Node %u's CPUs are %s busy, %u tasks want to run there now; those of node %u are only %s busy.",
+         "Les CPU du nœud %u sont occupés à %s, %u tâches veulent y tourner ; ceux du nœud %u à %s seulement.",
+         loaded->id, share_text(a, busy_of(notes->view, loaded), 1000, notes->language), want, idle->id,
          share_text(b, busy_of(notes->view, idle), 1000, notes->language));
 }
 

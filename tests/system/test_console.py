@@ -12,6 +12,7 @@ EXPECTED = {
     "status": (r"\bup\b|uptime",),
     "tasks": tuple(rf"\b{name}\b" for name in ("init",) + SERVICES),
     "memory": (r"free", SIZE),
+    "numa": (r"^Node 0: CPU 0$", r"^ +netsrv \(\d+\)"),
     "devices": (r"1af4|virtio", r"network|ethernet"),
     "network": (r"10\.0\.2\.15", r"10\.0\.2\.2\b", r"52:54:00:12:34:56"),
     "caps netsrv": (r"\birq\b", r"\bdma\b", r"\bmemory\b", r"\bchannel\b"),

@@ -20,6 +20,7 @@ void fake_reset(void)
     fake = (struct fake_world){.now = 120000000000ull,
                                .mask = TRACE_CLASS_DEFAULT,
                                .cpus = 2,
+                               .task_infos = fake_tasks,
                                .node_infos = fake_nodes,
                                .cpu_infos = fake_cpus,
                                .node_count = 2,
@@ -31,7 +32,7 @@ void fake_reset(void)
     fake_dialogue = (struct dialogue){0};
 }
 
-static const struct task_info fake_tasks[] = {
+const struct task_info fake_tasks[3] = {
     {.id = 1,
      .name = "init",
      .state = TASK_RECEIVING,
@@ -117,7 +118,7 @@ static result_t info_system(uint64_t index, void *buffer, size_t bytes)
 static result_t info_tasks(uint64_t index, void *buffer, size_t bytes)
 {
     (void)index;
-    return give(buffer, bytes, fake_tasks, sizeof fake_tasks[0], 3);
+    return give(buffer, bytes, fake.task_infos, sizeof fake_tasks[0], 3);
 }
 
 static result_t info_nodes(uint64_t index, void *buffer, size_t bytes)

@@ -20,12 +20,14 @@ struct fake_world {
     uint64_t words[2][512];             /* a packet of the trace a CPU, with its header */
     uint32_t cpus, bytes[2];            /* how much is in it */
     uint64_t before[2];                 /* events that the CPU recorded before it */
-    const struct node_info *node_infos; /* fake_nodes, fake_cpus or a test's own */
+    const struct task_info *task_infos; /* fake_tasks, fake_nodes, fake_cpus or a test's own */
+    const struct node_info *node_infos;
     const struct cpu_info *cpu_infos;
     uint32_t node_count, cpu_info_count;
     uint64_t sequence, next_number; /* of the packet; of the event behind its last */
 };
 extern struct fake_world fake;
+extern const struct task_info fake_tasks[3];
 extern const struct node_info fake_nodes[2];
 extern const struct cpu_info fake_cpus[2];
 

@@ -12,6 +12,7 @@
 
 static struct node_info nodes[NODE_INFO_NODES];
 static struct cpu_info cpus[VIEW_CPUS];
+static struct task_info tasks[3];
 
 /* The fake machine, to be changed. */
 static int setup(void **state)
@@ -20,8 +21,10 @@ static int setup(void **state)
     fake_reset();
     memcpy(nodes, fake_nodes, sizeof fake_nodes);
     memcpy(cpus, fake_cpus, sizeof fake_cpus);
+    memcpy(tasks, fake_tasks, sizeof fake_tasks);
     fake.node_infos = nodes;
     fake.cpu_infos = cpus;
+    fake.task_infos = tasks;
     return 0;
 }
 
@@ -193,12 +196,17 @@ static void frames_from_afar_are_noted_once_there_are_enough(void **state)
     lacks("numa", "Note:"); /* without memory there are none to be had */
 }
 
-static void a_loaded_node_beside_an_idle_one_is_noted(void **state)
+static void a_loaded_node_beside_an_idle_one_is_noted_when_tasks_wait_there(void **state)
 {
     (void)state;
     cpus[0].idle_ns = fake.now / 20;
-    has("numa", "Note: Node 0's CPUs are 95.0 % busy, those of node 1 only 0.9 %.\n");
-    has("montre les nœuds", "À noter : Les CPU du nœud 0 sont occupés à 95,0 %");
+    lacks("numa", "Note:"); /* one task that always runs */
+    tasks[0].state = TASK_READY;
+    lacks("numa", "Note:");
+    tasks[1].state = TASK_READY;
+    has("numa",
+        "Note: Node 0's CPUs are 95.0 % busy, 2 tasks want to run there now; those of node 1 are only 0.9 % busy.\n");
+    has("montre les nœuds", "À noter : Les CPU du nœud 0 sont occupés à 95,0 %, 2 tâches");
     cpus[1].idle_ns = fake.now / 3; /* both work */
     lacks("numa", "busy");
 }
@@ -288,7 +296,7 @@ int main(void)
         cmocka_unit_test_setup(a_task_that_last_ran_on_another_node_is_marked, setup),
         cmocka_unit_test_setup(full_memory_beside_free_memory_is_noted, setup),
         cmocka_unit_test_setup(frames_from_afar_are_noted_once_there_are_enough, setup),
-        cmocka_unit_test_setup(a_loaded_node_beside_an_idle_one_is_noted, setup),
+        cmocka_unit_test_setup(a_loaded_node_beside_an_idle_one_is_noted_when_tasks_wait_there, setup),
         cmocka_unit_test_setup(steals_across_nodes_are_noted_when_there_are_many, setup),
         cmocka_unit_test_setup(the_largest_machine_fits, setup),
         cmocka_unit_test_setup(nodes_equally_far_are_named_together, setup),

@@ -54,11 +54,26 @@ static handle_t mint(handle_t source, uint32_t rights, uint64_t badge)
     return minted > 0 ? (handle_t)minted : HANDLE_NONE;
 }
 
-/* A channel must be given in any case: without one of the caller's, netsrv holds one that nobody listens to. */
-static handle_t death_notice(const struct net_client_config *config)
+#define NOTICE_SHIFT 8 /* above the caller's badge: which attachment it is */
+
+/* A badge of its own for each attachment, as the end of one may be told when the next one stands:
+ *
+ *   client                                netsrv
+ *   detach: DETACH, closes its sender
+ *                                         drops the client, closes its notice: the last with that badge
+ *   attach: mints the next notice         (the kernel queues MSG_CLOSED for the client)
+ *                                         takes the region
+ *   reads MSG_CLOSED: with the same badge it would be netsrv's death: detach, and so on for ever
+ *
+ * A channel must be given in any case: without one of the caller's, netsrv holds one that nobody listens to. */
+static handle_t death_notice(struct net_client *client)
 {
-    if (config->channel)
-        return mint(config->channel, RIGHT_CHANNEL_SEND, config->badge);
+    static uint32_t attachments;
+    const struct net_client_config *config = &client->config;
+    if (config->channel) {
+        client->notice = config->badge | ++attachments << NOTICE_SHIFT;
+        return mint(config->channel, RIGHT_CHANNEL_SEND, client->notice);
+    }
     result_t channel = channel_create(1, 1);
     handle_t sender = channel > 0 ? mint((handle_t)channel, RIGHT_CHANNEL_SEND, 1) : HANDLE_NONE;
     if (channel > 0)
@@ -75,7 +90,7 @@ static status_t introduce(struct net_client *client, uint64_t bytes, handle_t ro
     handle_t caps[3] = {
         root,
         mint(config->signal, RIGHT_SIGNAL_RAISE, 1ull << config->bit),
-        death_notice(config),
+        death_notice(client),
     };
     status_t status = caps[0] && caps[1] && caps[2] ? OK : ERR_NO_RIGHT;
     if (status == OK)
@@ -139,6 +154,11 @@ status_t net_client_attach(struct net_client *client, const struct net_client_co
     if (status != OK)
         net_client_detach(client);
     return status;
+}
+
+bool net_client_closed(const struct net_client *client, const struct msg *m)
+{
+    return client->attached && m->head.kind == MSG_CLOSED && m->head.badge == client->notice;
 }
 
 void net_client_detach(struct net_client *client)

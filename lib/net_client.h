@@ -22,9 +22,9 @@
  *    ERR_TIMED_OUT: the connection is gone, unread bytes too (read before you take the next event if you want them).
  *  - What was written is sent even after net_client_close; net_client_abort throws it away and resets.
  *  - A client that never reads stops its peer by TCP's window; one that stops draining events gets them late, none lost.
- *  - netsrv's death: the caller's channel gets MSG_CLOSED with config.badge. All slots and listeners are gone then;
- *    call net_client_attach again with the same struct (it drops the old region first and waits for netsrv to be back),
- *    then listen again. Until then every call here is harmless and does nothing.
+ *  - netsrv's death: the caller's channel gets a message of which net_client_closed says true. All slots and listeners
+ *    are gone then; call net_client_attach again with the same struct (it drops the old region first and waits for netsrv
+ *    to be back), then listen again. Until then every call here is harmless and does nothing.
  *  - The client's death: netsrv resets its connections.
  */
 #pragma once
@@ -43,7 +43,7 @@ struct net_client_config {
     uint32_t bit;              /* 0..63: which bit of it netsrv raises */
     handle_t
         channel;    /* the caller's own channel: gets MSG_CLOSED with `badge` when netsrv dies. HANDLE_NONE: not told */
-    uint32_t badge; /* not 0; unique among those that the caller gave out */
+    uint32_t badge; /* 1..255, unique among those that the caller gave out; net_client_closed knows the messages */
     uint32_t
         scopes[NET_SCOPES_MAX]; /* badges: NET_SCOPE_LISTEN(port), NET_SCOPE_ANY, NET_NETWORK(…); 0 ends the list */
 };
@@ -62,6 +62,7 @@ struct net_client { /* all private; zeroed before the first attach */
     struct net_client_config config;
     handle_t service, bell, memory; /* memory: a child; netsrv has the root while it is attached */
     uint32_t number;                /* netsrv's for us */
+    uint32_t notice;                /* the badge of what tells us of this attachment's end */
     uint8_t *region;
     size_t region_pages;
     struct ring_view commands, events;
@@ -78,6 +79,9 @@ struct net_client { /* all private; zeroed before the first attach */
  * given up), ERR_TABLE_FULL. May be called again at any time: what was attached before is dropped. */
 MUST_CHECK status_t net_client_attach(struct net_client *client, const struct net_client_config *config,
                                       uint64_t deadline_ns);
+/* Does the kernel's message say that what is attached now has ended? What is left of an attachment before it comes late,
+ * and is none of that. */
+bool net_client_closed(const struct net_client *client, const struct msg *m);
 void net_client_detach(struct net_client *client); /* resets all connections; the struct may be used anew */
 
 /* ---- commands: OK, or ERR_WOULD_BLOCK when the command ring is full (try in the next turn) ---- */

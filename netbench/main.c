@@ -84,9 +84,9 @@ static void attach_next(void)
 static void on_messages(const struct msg *messages, result_t count)
 {
     for (result_t m = 0; m < count; m++) {
-        uint32_t i = messages[m].head.badge - BADGE_FIRST;
-        if (messages[m].head.kind == MSG_CLOSED && i < SERVICES_COUNT)
-            to_attach |= 1u << i;
+        for (unsigned i = 0; i < SERVICES_COUNT; i++)
+            if (net_client_closed(&clients[i], &messages[m]))
+                to_attach |= 1u << i;
     }
 }
 

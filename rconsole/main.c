@@ -181,10 +181,11 @@ static void jarvis_died(struct console *c)
 
 static void on_kernel_message(void *context, struct msg *m)
 {
-    if (m->head.kind == MSG_CLOSED && m->head.badge == CONSOLE_BADGE_NETSRV)
-        net_died(context);
+    struct console *c = context;
+    if (net_client_closed(&c->net, m))
+        net_died(c);
     if (m->head.kind == MSG_CLOSED && m->head.badge == CONSOLE_BADGE_JARVIS)
-        jarvis_died(context);
+        jarvis_died(c);
 }
 
 static void on_signals(void *context, uint64_t bits)

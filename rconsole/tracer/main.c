@@ -208,7 +208,7 @@ int main(void)
     for (;;) {
         result_t count = channel_recv(t->channel, messages, 4, &bits, turn(t));
         for (result_t i = 0; i < count; i++)
-            if (messages[i].head.kind == MSG_CLOSED && messages[i].head.badge == NETSRV_BADGE)
+            if (net_client_closed(&t->net, &messages[i]))
                 net_died(t);
     }
 }

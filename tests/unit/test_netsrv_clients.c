@@ -227,6 +227,35 @@ static void bad_attach_is_refused(void **state)
 }
 
 /* lwIP counts time in runs of its timers: a late one is time that TIME_WAIT or a lease never sees. */
+/* What the kernel says when the notice that netsrv holds is closed. */
+static struct msg end_of(const struct net_client *net)
+{
+    struct cap_info notice;
+    const struct client *client = client_numbered(net->number, 77);
+    assert_non_null(client);
+    assert_int_equal(cap_info(client->notice, &notice), OK);
+    return (struct msg){.head = {.kind = MSG_CLOSED, .badge = (uint32_t)notice.badge}};
+}
+
+static void the_end_of_an_attachment_before_is_not_the_end_of_this_one(void **state)
+{
+    (void)state;
+    attach(4, 0, 2048, 2048);
+    const struct net_client_config config = app.net.config;
+    struct msg first = end_of(&app.net), sent = first;
+    assert_true(net_client_closed(&app.net, &first));
+    assert_int_equal(net_client_attach(&app.net, &config, DEADLINE_NEVER), OK);
+    struct msg second = end_of(&app.net);
+    assert_false(net_client_closed(&app.net, &first));
+    assert_true(net_client_closed(&app.net, &second));
+    sent.head.badge = second.head.badge;
+    sent.head.kind = MSG_SEND;
+    assert_false(net_client_closed(&app.net, &sent));
+    assert_int_equal(second.head.badge & 0xff, config.badge);
+    net_client_detach(&app.net);
+    assert_false(net_client_closed(&app.net, &second));
+}
+
 static void quiet_wakes_for_timers_only_and_never_late(void **state)
 {
     (void)state;
@@ -254,6 +283,7 @@ int main(void)
         T(a_client_cannot_revoke_its_region_from_netsrv),
         T(one_task_cannot_take_all_places),
         T(bad_attach_is_refused),
+        T(the_end_of_an_attachment_before_is_not_the_end_of_this_one),
         T(quiet_wakes_for_timers_only_and_never_late),
     };
     srand(1);

@@ -39,8 +39,7 @@ struct manifest_entry {
     uint32_t quota_pages;   /* at least this many, on the smallest machine */
     uint32_t quota_percent; /* of the machine's memory, where that is more */
     uint32_t stack_pages;
-    uint64_t
-        affinity; /* the CPUs where it may run, a bit each; 0: all. Where none of them is there, all, with a warning */
+    uint64_t affinity;       /* the CPUs where it may run, a bit each; 0: all. None of them there: all, and a warning */
     bool carries_console;    /* without it nobody could order anything any more: STOP is refused */
     bool reads_token;        /* others find the boot line's token=… blotted out */
     bool test_only;          /* its program is in the test archive only: may hold more, must have a boot option */

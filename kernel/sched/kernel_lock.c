@@ -18,11 +18,6 @@ static void pause(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
-static uint64_t tsc_to_ns(uint64_t tsc)
-{
-    return (uint64_t)((unsigned __int128)tsc * clock_mult >> 32);
-}
-
 /* ---- One CPU becomes several ----------------------------------------------------------------------------------------- */
 
 extern uint8_t *const smp_patch_start[], *const smp_patch_end[]; /* kernel.ld: lock.inc's ALONE */
@@ -99,7 +94,7 @@ static void lock_got(struct cpu *cpu, uint64_t since_tsc)
     cpu->lock_taken_tsc = rdtsc();
     cpu->lock_waits++;
     cpu->lock_waited_tsc += cpu->lock_taken_tsc - since_tsc;
-    uint64_t waited_ns = tsc_to_ns(cpu->lock_taken_tsc - since_tsc);
+    uint64_t waited_ns = clock_ns_of_ticks(cpu->lock_taken_tsc - since_tsc);
     if (waited_ns >= LOCK_WAIT_TOLD_NS)
         TRACE1(SCHED, LockWait, waited_ns);
     sched_timer_update(cpu);
@@ -167,7 +162,7 @@ bool kernel_inside_wait(void)
 /* From lock_leave, still with the lock. */
 void kernel_lock_held_long(uint64_t tsc)
 {
-    TRACE1(SCHED, LockHold, tsc_to_ns(tsc));
+    TRACE1(SCHED, LockHold, clock_ns_of_ticks(tsc));
 }
 
 void kernel_lock_let_pass(struct cpu *cpu)

@@ -3,9 +3,11 @@ second MADT to its own (-acpitable); the kernel takes both as one list."""
 import re
 import struct
 import tempfile
+import time
 from contextlib import contextmanager
 
-from harness import Boot, Machine, Skip, check, expect, test
+from gdbstub import INTERRUPTS, RIP, Stub, symbols
+from harness import Boot, Machine, Skip, check, expect, test, wait_for
 from test_faults import task_ids
 from test_smp import cpus_said
 
@@ -23,13 +25,13 @@ def x2apic(apic_id, flags=ENABLED):
 
 
 @contextmanager
-def listed(*entries, **boot):
+def listed(*entries, extra=(), **boot):
     """A machine with these entries beside QEMU's own."""
     with tempfile.NamedTemporaryFile(prefix="trustos-madt-") as file:
         file.write(struct.pack("<II", 0xFEE00000, 1) + b"".join(entries))
         file.flush()
         table = f"sig=APIC,rev=3,oem_id=TRUST,oem_table_id=TESTMADT,data={file.name}"
-        with Machine(Boot(extra=("-acpitable", table), **boot)) as machine:
+        with Machine(Boot(extra=("-acpitable", table, *extra), **boot)) as machine:
             machine.wait_console()
             yield machine
 
@@ -83,6 +85,46 @@ def entries_with_lying_lengths_end_the_list():
         with listed(xapic(8), xapic(9, length=length), xapic(10), cpus=2) as machine:
             check(silent(machine) == [8], f"length {length}: {silent(machine)}")
             serves(machine, 2)
+
+
+@test()
+def a_processor_that_comes_after_all_others_went_on_stops_at_the_door():
+    with tempfile.TemporaryDirectory(prefix="trustos-gdb-") as folder:
+        stub = ("-gdb", f"unix:path={folder}/gdb,server=on,wait=off", "-smp", "1,maxcpus=2")
+        with listed(xapic(1), extra=stub) as machine:
+            check(silent(machine) == [1], f"{silent(machine)}")
+            machine.qmp("device_add", driver="qemu64-x86_64-cpu", **{"socket-id": 0, "core-id": 1, "thread-id": 0})
+            page = called_again(machine, f"{folder}/gdb", 1)
+            wait_for(lambda: parked(machine, page), 30, "the late processor to stand still in its first page")
+            serves(machine, 1)
+            time.sleep(1)
+            check(parked(machine, page), "it went on")
+
+
+def called_again(machine, path, apic_id):
+    """The first processor, when it idles, sends what it sent at the start. The page where the other one begins."""
+    known = symbols()
+
+    def attempt():
+        with Stub(path) as stub:
+            _, register = stub.registers()
+            idle = known["cpu_idle_wait"] <= register(RIP) < known["cpu_idle_wait"] + 64
+            page = stub.read(known["low_page"], 8) if idle else 0
+            if idle:
+                stub.call(known["apic_start_cpu"], apic_id, page >> 12)
+            stub.send("D")
+            return page
+    return wait_for(attempt, 60, "the first processor to idle", 0.1)
+
+
+def parked(machine, page):
+    """In long mode, halted, with interrupts off, still in the trampoline."""
+    dump = machine.monitor("info registers -a").split("CPU#1")[-1]
+    rip, flags = re.search(r"RIP=([0-9a-f]+)", dump), re.search(r"RFL=([0-9a-f]+)", dump)
+    if not rip or not flags:
+        return False  # still in real mode
+    inside = page <= int(rip[1], 16) < page + 4096
+    return inside and "HLT=1" in dump and not int(flags[1], 16) & INTERRUPTS and "CS64" in dump
 
 
 # ---- ids of more than eight bits ----

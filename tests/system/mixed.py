@@ -1,9 +1,9 @@
 """A mixed load (mixload/) on a machine of two nodes of two CPUs, and its trace: for tests, figures and the picture of
 docs/scheduling.md.
 
-Counted time (-icount) is the machine's own, however busy the host is. But one virtual CPU then runs after the other, each as long
-as a quarter of the time to the next timer of the emulator; other CPUs look as if they slept meanwhile. A filter that holds packets
-back for TICK_US brings a timer each so long, and so each CPU has its turn every TICK_US."""
+Counted time (-icount) is the machine's own, however busy the host is. But one virtual CPU then runs after the other, each until it
+sleeps, says `pause` (as mixload's tasks do all the time) or a timer of the emulator is due; the others look as if they slept
+meanwhile. A filter that holds packets back for TICK_US makes a timer due each so long."""
 from dataclasses import replace
 
 from harness import Failure, Machine, wait_for

@@ -13,7 +13,9 @@
 #define TASKS_MAX 32
 #define MS_MAX 1000000000ul
 
-struct span { /* microseconds */
+/* Work is in thousands of instructions, rest in microseconds. Where instructions are counted, processors that work at once
+ * share the nanoseconds: four of them take four for one each. */
+struct span {
     uint32_t least, most;
 };
 static const struct role {
@@ -22,12 +24,12 @@ static const struct role {
     struct span work, rest;
     const char *server; /* NULL: works alone */
 } roles[] = {
-    {"job", 3, 8, {2000, 12000}, {500, 5000}, NULL},
-    {"poll", 3, 14, {50, 400}, {500, 3000}, NULL},
-    {"ask", 3, 16, {20, 200}, {50, 1500}, "answer"},
-    {"urgent", 1, 21, {20, 60}, {2000, 8000}, NULL},
+    {"job", 3, 8, {600, 3500}, {500, 5000}, NULL},
+    {"poll", 3, 14, {15, 120}, {500, 3000}, NULL},
+    {"ask", 3, 16, {6, 60}, {50, 1500}, "answer"},
+    {"urgent", 1, 21, {6, 20}, {2000, 8000}, NULL},
 };
-static const struct span answer_work = {20, 150};
+static const struct span answer_work = {6, 45};
 #define SERVER_PRIORITY 17
 
 static handle_t root, reporter, started[TASKS_MAX];
@@ -44,11 +46,15 @@ static uint64_t draw(uint64_t *state, struct span span)
     return span.least + (*state >> 11) % (span.most - span.least + 1);
 }
 
-/* So many instructions, not so long: who loses the CPU meanwhile does no less. */
-static void compute(uint64_t us)
+/* Who loses the CPU meanwhile does no less. An emulator that runs one processor after the other goes on to the next one at
+ * each `pause`. */
+static void compute(uint64_t thousands)
 {
-    for (uint64_t left = us * 500; left; left--)
-        __asm__ volatile("" : "+r"(left)); /* two instructions a turn */
+    for (; thousands; thousands--) {
+        for (uint64_t left = 500; left; left--)
+            __asm__ volatile("" : "+r"(left)); /* two instructions a turn */
+        __asm__ volatile("pause");
+    }
 }
 
 static void rest(handle_t bed, uint64_t us)

@@ -43,7 +43,7 @@ UNITS = {"ipc_call_reply_4w": "insn", "ipc_call_reply_4w_over_base": "ratio", "i
          "kernel_size": "bytes", "services_size": "bytes", "first_byte": "ms", "first_byte_iso": "ms",
          "echo64_p50": "us", "echo64_p99": "us", "conn_rate": "per_s", "tcp_in": "MB/s", "tcp_out": "MB/s",
          "idle": "percent", "trace_stream_rate": "per_s", "trace_tcp_ratio": "ratio",
-         "trace_tcp_cost": "percent"}
+         "trace_tcp_cost": "percent", "idle_while_ready": "us", "steals_far": "percent", "frames_far": "percent"}
 LOWER_IS_BETTER = {"insn", "ms", "MiB", "bytes", "us", "percent"}
 
 

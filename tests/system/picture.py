@@ -12,24 +12,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import mixed  # noqa: E402
 from tracetool import folder, parse, run  # noqa: E402
 
-LOAD_MS, SEED, WIDTH, HEIGHT = 400, 1, 1100, 330
-VIEW_NS, STEP_NS, ARROWS = 4_000_000, 250_000, 14  # at most so many arrows, that one can follow each
+LOAD_MS, SEED, WIDTH, HEIGHT = 300, 4, 1100, 330
+VIEW_NS, STEP_NS, ARROWS = 3_000_000, 50_000, 20  # more arrows are hard to follow
 
 
-def worth(events):
-    """A stretch shows much in which tasks go elsewhere for many reasons, also to another node and back, and few arrows in all."""
-    moves = [f for _, name, f in events if name == "migrate"]
-    reasons = {f["reason"] for f in moves}
-    far = any((int(f["from_cpu"]) < 2) != (int(f["to_cpu"]) < 2) for f in moves)
-    interrupts = sum(name == "cpu_ipi" for _, name, _ in events)
-    return 3 * len(reasons) + 4 * far + 2 * ("home_idle" in reasons) - max(0, len(moves) + interrupts - ARROWS)
+def worth(events, start):
+    """A stretch shows much in which tasks go elsewhere for many reasons, also to another node and back, not at its edge, and few
+    arrows in all."""
+    inner = [f for t, name, f in events if name == "migrate" and VIEW_NS / 8 < t - start < VIEW_NS * 7 / 8]
+    reasons = {f["reason"] for f in inner}
+    far = sum((int(f["from_cpu"]) < 2) != (int(f["to_cpu"]) < 2) for f in inner)
+    return 3 * len(reasons) + 6 * min(far, 3) - max(0, len(events) - ARROWS) / 4
 
 
 def best(path, begin_s, end_s):
     """Where the stretch begins that shows most."""
     events = [(t, name, f) for t, _, name, f in parse(path) if name in ("migrate", "cpu_ipi")]
     starts = range(int(begin_s * 1e9), int(end_s * 1e9) - VIEW_NS, STEP_NS)
-    return max(starts, key=lambda start: worth([e for e in events if start <= e[0] < start + VIEW_NS]))
+    return max(starts, key=lambda start: worth([e for e in events if start <= e[0] < start + VIEW_NS], start))
 
 
 def draw(path, start, at):
@@ -47,9 +47,9 @@ def draw(path, start, at):
 
 def main():
     with folder() as at:
-        stream, begin_s, end_s = mixed.trace(LOAD_MS, SEED)
-        (at / "t.ctf").write_bytes(stream)
-        start = best(at / "t.ctf", begin_s + 0.05, end_s)
+        seen = mixed.trace(LOAD_MS, SEED)
+        (at / "t.ctf").write_bytes(seen.stream)
+        start = best(at / "t.ctf", seen.begin_s, seen.end_s)
         picture = draw(at / "t.ctf", start, at)
     Path(sys.argv[1]).write_text(picture)
     print(f"picture: {VIEW_NS / 1e6:.0f} ms from {start / 1e9:.6f} s on, {len(picture)} bytes")

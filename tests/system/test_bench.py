@@ -9,6 +9,7 @@ from harness import Failure, check, test
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 import figures as bench  # noqa: E402
+from balance import check_load, worst  # noqa: E402
 from smp import check_ipis, counted, pair_ratios, smp, timed_figures  # noqa: E402
 
 SEL4 = 612  # instructions of seL4's round trip with four words
@@ -82,3 +83,12 @@ def make_bench_prints_every_figure_of_several_processors():
     wanted = {"ipc_call_reply_4w_smp", "ipc_cross_cpu_ipi", "ipc_cross_cpu_no_ipi", "ipc_cross_cpu_ipi_over_same",
               "ipc_cross_cpu_no_ipi_over_same", "ipc_pairs_2cpu"}
     check(set(lines) == wanted and all(float(value) > 0 for value in lines.values()), printed.getvalue())
+
+
+@test()
+def of_a_load_that_was_none_or_was_not_all_seen_there_is_no_figure():
+    good = {"lost_events": 0, "cpus_unknown": 0, "cpus": 4, "busy": 70, "steals_near": 1000}
+    check_load(good)
+    for name, value in (("lost_events", 1), ("cpus_unknown", 1), ("cpus", 3), ("busy", 20), ("busy", 99), ("steals_near", 3)):
+        check(fails(check_load, good | {name: value}), f"{name} {value} makes a figure")
+    check(worst([{"a": 1, "b": 9}, {"a": 3, "b": 2}]) == {"a": 3, "b": 9}, "the worst of several loads")

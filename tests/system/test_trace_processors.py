@@ -268,16 +268,16 @@ def the_trace_of_two_nodes_of_two_cpus_agrees_with_the_machines_counters():
 
 
 @test()
-def beside_a_mixed_load_on_two_nodes_no_cpu_is_idle_for_2_ms_while_a_task_waits():
-    stream, begin_s, end_s = mixed.trace(500, 1)
-    while_loaded = ("--from", begin_s + 0.05, "--to", end_s)
-    said = figures(*while_loaded, "-", data=stream)
-    report = run("report", *while_loaded, "-", data=stream)[0]
+def a_mixed_load_on_two_nodes_is_spread_as_promised():
+    seen = mixed.trace(500, 1)
+    said = figures(*seen.part(), "-", data=seen.stream)
+    report = run("report", *seen.part(), "-", data=seen.stream)[0]
     tasks = set(re.findall(r"^  (job|poll|ask|answer|urgent)\d ", report, re.M))
-    check(tasks == {"job", "poll", "ask", "answer", "urgent"} and said["busy"] > 60, f"the load is {tasks}, the CPUs {said['busy']} % busy")
+    check(tasks == {"job", "poll", "ask", "answer", "urgent"} and said["busy"] > 50, f"the load is {tasks}, the CPUs {said['busy']} % busy")
     check(said["lost_events"] == said["cpus_unknown"] == 0 and said["ready_not_counted"] < 20, str(said))
     check(said["steals_near"] > 50 and said["ipis_wake"] > 100, str(said))
-    check(said["idle_while_ready_longest_us"] <= 2000 and said["idle_own_ready_longest_us"] <= 2000, report)
+    check(said["idle_while_ready_longest_us"] <= 2000 and said["idle_own_ready_longest_us"] <= 2000, f"a CPU was idle beside a task that was ready: {report}")
+    check(said["steals_far_share"] < 5, f"taken over by the other node: {said['steals_far_share']} %")
 
 
 @test()

@@ -59,6 +59,13 @@ function betweenCpus(arrows, wanted, head) {
     const down = to.y > from.y;
     slanted(xOf(arrows.rows[row]), from.y + from.height / 2, xOf(arrows.end(row)), down ? to.y + 7 : to.y + to.height - 7, head);
   }
+  if (few && context.lineWidth > 1) { // apart from what is behind them
+    const { strokeStyle, lineWidth } = context;
+    context.strokeStyle = colors.page;
+    context.lineWidth = lineWidth + 1.8;
+    context.stroke();
+    Object.assign(context, { strokeStyle, lineWidth });
+  }
   context.stroke();
   context.globalAlpha = 1;
 }

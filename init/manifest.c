@@ -176,6 +176,16 @@ const struct manifest_entry manifest[] = {
         .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE}, {"root", RIGHT_ROOT_TASK}},
     },
     {
+        .name = "load", /* tasks of every kind that have a little to do, for hours */
+        .test_only = true,
+        .priority = 10,
+        .restart = RESTART_NEVER,
+        .quota_pages = 2048,
+        .stack_pages = 4,
+        .boot_option = "load",
+        .caps = {{"trace", RIGHT_TRACE_EMIT | RIGHT_TRACE_OBSERVE}, {"root", RIGHT_ROOT_TASK}},
+    },
+    {
         .name = "evilnic", /* before netsrv, so that it gets the first card; devmgr knows no difference between them */
         .test_only = true,
         .priority = 19,

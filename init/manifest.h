@@ -6,7 +6,7 @@
 #include "init/supervise.h"
 #include <abi/object.h>
 
-#define MANIFEST_MAX 16
+#define MANIFEST_MAX 24
 #define MANIFEST_CAPS_MAX 4
 #define MANIFEST_LINKS_MAX 6
 #define MANIFEST_SCOPES_MAX 4

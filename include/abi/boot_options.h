@@ -22,6 +22,7 @@
     X("sysfuzz", 1, "init", "SEED:CALLS: start the fuzzer of system calls (test image only)")       \
     X("mixload", 1, "init", "MILLISECONDS[:SEED]: start a load of many kinds of tasks for the scheduler (test image only)") \
     X("shoot", 1, "init", "ROUNDS[:SEED]: start the torture of TLB shootdown (test image only)")         \
+    X("load", 1, "init", "SECONDS[:SEED]: start a load of many kinds that checks itself (test image only)") \
     X("evilnic", 0, "init", "start the driver that attacks by DMA, with the first card (test image only)") \
     X("netprobe", 1, "init", "start the task that attacks netsrv; value: a TCP port of QEMU's host (test image only)") \
     X("crashtest", 1, "init", "name of a service that init kills once, 500 ms after it is ready (test)")

@@ -97,7 +97,7 @@ def tied_arrivals(boot):
         machine.wait_console()
         record_classes(machine, IRQ_AND_SCHED)
         rounds = []
-        while len(rounds) < 6 and sum(map(len, rounds)) < 300:
+        while len(rounds) < 20 and sum(map(len, rounds)) < 300:
             rounds.append(a_round(machine))
         seen = [x for r in rounds for x in r]
         check(len(seen) >= 300, f"{len(seen)} interrupts")
@@ -118,7 +118,7 @@ def wandering(boot):
             machine.wait_console()
             record_classes(machine, IRQ_AND_SCHED)
             rounds = []
-            while len(rounds) < 12 and not (takers(rounds) > 1 and len(settled(rounds)) >= 200):
+            while len(rounds) < 20 and not (takers(rounds) > 1 and len(settled(rounds)) >= 200):
                 rounds.append(a_round(machine))
             calm = settled(rounds)
             check(takers(rounds) > 1, f"netsrv moves, and its interrupts stay: {rounds[-1][:40]}")

@@ -252,7 +252,7 @@ $(FUZZERS:%=build/fuzz/%): build/fuzz/%: $$(call fuzz_objects,$$*) build/obj-cla
 
 IMAGES := build/kernel.elf build/services.tar build/services-test.tar build/trustos.iso
 
-.PHONY: unit fuzz model images test fuzz-syscalls bench bench-linux check-includes check-format format
+.PHONY: unit fuzz model images test torture fuzz-syscalls bench bench-linux check-includes check-format format
 images: $(IMAGES)
 unit: $(UNIT_TESTS:%=build/unit/%)
 fuzz: $(FUZZERS:%=build/fuzz/%)
@@ -261,6 +261,8 @@ model: build/setup-test ## search the Spin models exhaustively: revoke against t
 test: build/setup-test unit fuzz images tools ## everything: host tests, models, fuzzers (FUZZ_SECONDS=5 each), include rings, format, the image in QEMU
 	@UNIT_TESTS='$(UNIT_TESTS)' FUZZERS='$(FUZZERS)' FUZZ_SECONDS=$(FUZZ_SECONDS) \
 		LONG_FUZZERS='$(foreach f,$(FUZZERS),$(if $($f_SECONDS),$f=$($f_SECONDS)))' tools/test.sh
+torture: build/setup-test unit fuzz images tools ## the long version of everything that has one, a night and a day: PARTS="models fuzzers system", ONLY=shoot, SEED=...
+	@FUZZERS='$(FUZZERS)' tests/torture $(PARTS)
 fuzz-syscalls: build/setup-test images ## random system calls in the image: SEED=1 CALLS=100000000
 	@SEED='$(SEED)' CALLS='$(or $(CALLS),5000000)' tests/system/run -v -k sysfuzz.random_system_calls_break
 bench: build/setup-test images ## measure TRustOs

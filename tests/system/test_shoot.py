@@ -21,7 +21,7 @@ def shot_at(cpus, rounds, seed):
         with machine.console() as session:
             while not re.search(LAST_WORD, machine.serial()):
                 check(time.monotonic() < end, "it never comes to its end")
-                expect(r"shoot", session.ask("tasks", 60))
+                expect(r"netsrv", session.ask("tasks", 60))
                 asked += 1
                 time.sleep(0.5)
         machine.wait_serial(r"SHOOT \d+ rounds, \d+ stale|KERNEL PANIC", 120)

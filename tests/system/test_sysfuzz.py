@@ -8,7 +8,7 @@ from test_faults import task_ids
 
 # SEED and CALLS as `make fuzz-syscalls` says them; else the day's seed, and what a CI run has time for
 SEED = int(os.environ.get("SEED") or time.strftime("%Y%m%d"))
-CALLS = int(os.environ.get("CALLS") or 5_000_000)
+CALLS = int(os.environ.get("CALLS") or (100_000_000 if os.environ.get("TORTURE") else 5_000_000))
 WATCHED = "CALLS" in os.environ
 CALLS_A_SECOND_LEAST = 10_000  # a hang detector
 LAST_WORD = r"SYSFUZZ clean|SYSFUZZ leak|SYSFUZZ FAIL|SYSFUZZ: say|KERNEL PANIC"

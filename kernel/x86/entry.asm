@@ -361,7 +361,7 @@ isr_common:
     jmp $
 
 ; void cpu_idle_wait(void): interrupts on and sleep, as one (sti holds them off for one instruction).
-; An interrupt here is handled and does not come back: trap_kernel goes to sched_dispatch.
+; An interrupt here is handled, and returns to where it slept: then it goes back to sched_loop.
 cpu_idle_wait:
     LOCK_LEAVE
     sti

@@ -130,7 +130,7 @@ static void say_local(struct answer *out, const struct node_info *node)
 {
     char share[UNIT_TEXT];
     uint64_t all = node->local_allocations + node->remote_allocations;
-    say(out, "%s", T(out, "├─ Local   ", "├─ Local   "));
+    say(out, "├─ Local   ");
     if (!all)
         say(out, "%s", T(out, "no task at home here got a frame yet\n", "aucune tâche d'ici n'a encore eu de cadre\n"));
     else

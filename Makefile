@@ -7,6 +7,7 @@ FUZZ_SECONDS ?= 5
 # What `make run` boots, and how (tools/run.sh says more)
 MEM ?= 256
 CPUS ?= 1
+NODES ?= 1
 NIC ?= virtio
 MACHINE ?= pc
 BOOT ?=
@@ -15,7 +16,7 @@ AGENT ?= 2324
 TRACE ?= 2325
 DISK ?=
 QEMU_EXTRA ?=
-export MEM CPUS NIC MACHINE BOOT CONSOLE AGENT TRACE DISK QEMU_EXTRA
+export MEM CPUS NODES NIC MACHINE BOOT CONSOLE AGENT TRACE DISK QEMU_EXTRA
 
 ifeq ($(filter $(BUILD),release debug),)
 $(error BUILD=$(BUILD) is not known: say BUILD=release or BUILD=debug)
@@ -183,7 +184,7 @@ build/trustos.iso: boot/iso.sh build/grub.cfg build/kernel.elf build/services.ta
 	$(Q)$^ $@
 
 .PHONY: run run-kernel run-check
-run: run-check build/trustos.iso ## boot the ISO in QEMU: MEM=256 CPUS=1 NIC=virtio|e1000 MACHINE=pc|q35 BOOT="options"
+run: run-check build/trustos.iso ## boot the ISO in QEMU: MEM=256 CPUS=1 NODES=1 NIC=virtio|e1000 MACHINE=pc|q35 BOOT="options"
 	@tools/run.sh iso
 run-kernel: run-check build/kernel.elf build/services.tar ## the same without GRUB. Both: CONSOLE=2323 AGENT=2324 TRACE=2325 DISK=file QEMU_EXTRA=..
 	@tools/run.sh kernel

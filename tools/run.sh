@@ -3,6 +3,7 @@
 #
 # From the environment (the Makefile passes its own variables on):
 #   MEM=256          MiB of memory                  CPUS=1        processors
+#   NODES=1          NUMA nodes, which share both evenly
 #   NIC=virtio       or e1000, e1000e               MACHINE=pc    or q35
 #   CONSOLE=2323     host ports, on 127.0.0.1, of the text console,
 #   AGENT=2324       of the agent port (forwarded; this version does not listen there yet) and
@@ -12,7 +13,7 @@
 set -eu
 mode=${1:-iso}
 : "${MEM:=256}" "${CPUS:=1}" "${NIC:=virtio}" "${MACHINE:=pc}" "${CONSOLE:=2323}" "${AGENT:=2324}" "${TRACE:=2325}"
-: "${BOOT:=}" "${DISK:=}" "${QEMU_EXTRA:=}"
+: "${NODES:=1}" "${BOOT:=}" "${DISK:=}" "${QEMU_EXTRA:=}"
 
 die() { echo "run: $*" >&2; exit 2; }
 
@@ -20,6 +21,8 @@ is_number() { case $1 in '' | *[!0-9]* | 0* | ???????*) return 1 ;; esac; }
 
 is_number "$MEM" || die "MEM=$MEM is not a size: say a number of MiB, as MEM=256"
 is_number "$CPUS" && [ "$CPUS" -le 64 ] || die "CPUS=$CPUS is not a number of processors: say 1 to 64, as CPUS=2"
+is_number "$NODES" && [ "$NODES" -le 8 ] && [ "$NODES" -le "$CPUS" ] ||
+    die "NODES=$NODES with CPUS=$CPUS: say 1 to 8 nodes, and a processor at least for each, as CPUS=4 NODES=2"
 case $MACHINE in pc | q35) ;; *) die "MACHINE=$MACHINE is not known: say MACHINE=pc or MACHINE=q35" ;; esac
 case $NIC in
     virtio) device=virtio-net-pci ;;
@@ -28,6 +31,19 @@ case $NIC in
 esac
 [ -z "$DISK" ] || [ -r "$DISK" ] || die "DISK=$DISK cannot be read: make one with: truncate -s 64M $DISK"
 case $DISK in *,*) die "DISK=$DISK: QEMU takes no comma in a file name" ;; esac
+
+# Words for QEMU: a node's share of processors and memory; the last node has what is left over.
+node_words() {
+    node=0 cpu=0 mib=0
+    while [ "$node" -lt "$NODES" ]; do
+        next_cpu=$((CPUS * (node + 1) / NODES)) next_mib=$((MEM * (node + 1) / NODES))
+        printf '%s ' -object "memory-backend-ram,id=node$node,size=$((next_mib - mib))M" \
+            -numa "node,nodeid=$node,memdev=node$node,cpus=$cpu-$((next_cpu - 1))"
+        node=$((node + 1)) cpu=$next_cpu mib=$next_mib
+    done
+}
+nodes=
+[ "$NODES" = 1 ] || nodes=$(node_words)
 
 # Is somebody listening on this port? State 0A is LISTEN; the port is in hexadecimal behind the last colon.
 in_use() {
@@ -69,5 +85,5 @@ TEXT
 case " $BOOT " in *" netbench "*) echo "    ports 2307 echo, 2309 discard, 2319 chargen, 2501 iperf" ;; esac
 # shellcheck disable=SC2086
 exec qemu-system-x86_64 -nodefaults -no-user-config -display none -serial mon:stdio \
-    -machine "$MACHINE" -cpu max -m "$MEM" -smp "$CPUS" \
+    -machine "$MACHINE" -cpu max -m "$MEM" -smp "$CPUS" $nodes \
     -netdev "user,id=net0$forwards" -device "$device,netdev=net0,romfile=" "$@" $QEMU_EXTRA

@@ -69,6 +69,8 @@ def run_and_leave(mode, **variables):
             except (OSError, Failure):
                 return None
         answer = wait_for(attempt, 180, "the console that `make run` names", 0.2)
+        if "NODES" in variables:
+            t.wait(rf"kernel: {variables['NODES']} nodes: ")
         expect(r"\bup\b|uptime", answer.decode())
         os.write(t.fd, b"\x01x")
         end = time.monotonic() + 30 * SCALE
@@ -84,12 +86,12 @@ def make_run_says_how_to_connect_and_ctrl_a_x_leaves():
 
 @test()
 def make_run_takes_its_variables():
-    run_and_leave("kernel", MEM="128", CPUS="2", MACHINE="q35", BOOT="nopoll", QEMU_EXTRA="-name tested")
+    run_and_leave("kernel", MEM="128", CPUS="3", NODES="2", MACHINE="q35", BOOT="nopoll", QEMU_EXTRA="-name tested")
 
 
 @test()
 def make_run_refuses_wrong_variables_with_one_line():
-    for name, value in (("MEM", "lots"), ("CPUS", "0"), ("MACHINE", "vax"), ("NIC", "ne2000"), ("CONSOLE", "70000")):
+    for name, value in (("MEM", "lots"), ("CPUS", "0"), ("NODES", "2"), ("NODES", "9"), ("MACHINE", "vax"), ("NIC", "ne2000"), ("CONSOLE", "70000")):
         done = subprocess.run([SCRIPT, "check"], cwd=ROOT, env={**os.environ, name: value}, capture_output=True,
                               text=True)
         check(done.returncode, f"{name}={value} was taken")

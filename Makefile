@@ -16,7 +16,11 @@ AGENT ?= 2324
 TRACE ?= 2325
 DISK ?=
 QEMU_EXTRA ?=
-export MEM CPUS NODES NIC MACHINE BOOT CONSOLE AGENT TRACE DISK QEMU_EXTRA
+# Real machines: a file of machines and their boot lines and the TFTP server's address (boot/netboot.sh), the stick to write
+MACHINES ?=
+SERVER ?=
+DEV ?=
+export MEM CPUS NODES NIC MACHINE BOOT CONSOLE AGENT TRACE DISK QEMU_EXTRA MACHINES
 
 ifeq ($(filter $(BUILD),release debug),)
 $(error BUILD=$(BUILD) is not known: say BUILD=release or BUILD=debug)
@@ -182,6 +186,16 @@ build/grub.cfg: boot/grub.cfg FORCE | $(SETUP)
 build/trustos.iso: boot/iso.sh build/grub.cfg build/kernel.elf build/services.tar
 	$(call say,ISO,$@)
 	$(Q)$^ $@
+
+# Always made anew: it depends on what BOOT and the file of MACHINES say
+.PHONY: build/netboot netboot usb
+build/netboot: boot/netboot.sh build/kernel.elf build/services.tar | $(SETUP)
+	$(call say,NETBOOT,$@)
+	$(Q)boot/netboot.sh build/kernel.elf build/services.tar $@
+netboot: build/netboot ## a folder for a TFTP server, and the DHCP lines for it: BOOT="options" MACHINES=file SERVER=address (docs/lab.md)
+	@boot/dhcp.sh build/netboot '$(SERVER)'
+usb: build/trustos.iso ## write the ISO to a USB stick, after asking: DEV=/dev/sdX
+	@tools/usb.sh build/trustos.iso '$(DEV)'
 
 .PHONY: run run-kernel run-check
 run: run-check build/trustos.iso ## boot the ISO in QEMU: MEM=256 CPUS=1 NODES=1 NIC=virtio|e1000 MACHINE=pc|q35 BOOT="options"

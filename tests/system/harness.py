@@ -45,7 +45,7 @@ def check(condition, text):
 class Boot:
     """How a machine is put together; equal ones may share one boot."""
     append: str = ""
-    how: str = "kernel"  # kernel, iso (BIOS, GRUB), uefi (OVMF, GRUB)
+    how: str = "kernel"  # kernel; by GRUB with BIOS or OVMF: iso and uefi (CD), usb and usb-uefi (stick), net and net-uefi
     mem: int = 256
     cpus: int = 1
     accel: str = "tcg"
@@ -58,6 +58,8 @@ class Boot:
     kernel: str = ""  # another kernel and initrd than ours: the rival's
     initrd: str = ""
     iso: str = ""  # another ISO than build/trustos.iso
+    tftp: str = ""  # the folder that QEMU's user network serves, and the boot file in it that its DHCP names (net, net-uefi)
+    bootfile: str = ""
     forwards: tuple = (CONSOLE, AGENT, TRACE, LIVE, ECHO, DISCARD, CHARGEN, IPERF, TRACEGEN)
     extra: tuple = ()
 
@@ -77,13 +79,16 @@ def arguments(boot, folder, peer_port=0):
     if boot.iommu:
         line += ["-device", f"intel-iommu,{boot.iommu}"]
     line += network_arguments(boot, peer_port)
-    line += ["-device", f"{boot.nic},netdev=n0,romfile="] if boot.net != "none" else ["-nic", "none"]
+    rom = "" if boot.how.startswith("net") else ",romfile="
+    line += ["-device", f"{boot.nic},netdev=n0{rom}"] if boot.net != "none" else ["-nic", "none"]
     return line + list(boot.extra)
 
 
 def network_arguments(boot, peer_port):
     user = "user" + "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in boot.forwards)
     peer = f"socket,connect=127.0.0.1:{peer_port}"
+    if boot.tftp:
+        user += f",tftp={boot.tftp},bootfile={boot.bootfile}"
     if boot.net == "user":
         return ["-netdev", f"{user},id=n0"]
     if boot.net == "peer":
@@ -100,15 +105,25 @@ def boot_arguments(boot, folder):
         initrd = boot.initrd or str(BUILD / "services-test.tar")
         need(kernel, initrd)
         return ["-nodefaults", "-vga", "none", "-kernel", kernel, "-initrd", initrd, "-append", boot.append]
+    return medium_arguments(boot) + (uefi_arguments(folder) if boot.how.endswith("uefi") else [])
+
+
+def medium_arguments(boot):
+    if boot.how.startswith("net"):
+        return ["-boot", "n"]
     iso = boot.iso or str(BUILD / "trustos.iso")
     need(iso)
-    line = ["-cdrom", iso, "-boot", "d"]
-    if boot.how == "uefi":
-        shutil.copy(firmware("OVMF_VARS_4M.fd", "OVMF_VARS.fd"), f"{folder}/vars.fd")
-        code = firmware("OVMF_CODE_4M.fd", "OVMF_CODE.fd")
-        line += ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}"]
-        line += ["-drive", f"if=pflash,format=raw,unit=1,file={folder}/vars.fd"]
-    return line
+    if boot.how.startswith("usb"):
+        return ["-drive", f"if=none,id=stick,file={iso},format=raw,readonly=on", "-device", "qemu-xhci",
+                "-device", "usb-storage,drive=stick,bootindex=0"]
+    return ["-cdrom", iso, "-boot", "d"]
+
+
+def uefi_arguments(folder):
+    shutil.copy(firmware("OVMF_VARS_4M.fd", "OVMF_VARS.fd"), f"{folder}/vars.fd")
+    code = firmware("OVMF_CODE_4M.fd", "OVMF_CODE.fd")
+    return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
+            "-drive", f"if=pflash,format=raw,unit=1,file={folder}/vars.fd"]
 
 
 def firmware(*names):

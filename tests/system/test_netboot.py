@@ -91,7 +91,7 @@ def a_missing_kernel_is_named_on_the_serial_port_and_tried_again_until_it_is_the
         kernel.rename(tree / "away")
         with Machine(boot(tree)) as machine:
             machine.wait_serial(r"File not found\.\nTRustOs: cannot start kernel\.elf\.gz\n"
-                                r"from \(tftp,10\.0\.2\.2\)netboot \(try 2\)\.")
+                                r"from \(tftp,10\.0\.2\.2\)/?netboot \(try 2\)\.")
             (tree / "away").rename(kernel)
             wait_console(machine)
 

@@ -130,7 +130,7 @@ def what_is_no_request_of_a_viewer_ends_its_connection_alone(machine):
     check("free" in machine.ask("memory"), "the console answers")
 
 
-@test(Boot(mem=10, append=f"ip=10.0.2.15/24,10.0.2.2 token={TOKEN}", initrd=str(BUILD / "services.tar")))
+@test(Boot(mem=11, append=f"ip=10.0.2.15/24,10.0.2.2 token={TOKEN}", initrd=str(BUILD / "services.tar")))
 def the_smallest_machine_has_a_trace_too(machine):
     machine.wait_serial(r"tracer: listening on port 2326")
     readers = [Reader(machine) for _ in range(8)]

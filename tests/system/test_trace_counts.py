@@ -11,7 +11,7 @@ from trace_reader import Reader, babeltrace, folder, generate, pinging, record_c
 TOOL = BUILD / "trustos-trace"
 ALL, NONE = 0x3FF, 0
 LOADED = Boot(append=f"netbench tracegen token={TOKEN}")
-VARIED = Boot(append=f"netbench tracegen hostile=read_only_memory_is_written token={TOKEN}")  # a task faults
+VARIED = Boot(append=f"netbench tracegen hostile=read_only_memory_is_written token={TOKEN}", cpus=2)  # a task faults; CPUs meet
 ELSEWHERE = {  # what is not made here, and the test that sees it recorded
     "iommu_fault": "test_iommu_faults", "tcp_retransmit": "test_netsrv_tell"}
 
@@ -123,6 +123,7 @@ def every_kind_of_event_comes_out_of_a_machine(machine):
         session.send("restart netsrv\n")  # which takes this connection along
     machine.wait_serial(r"netsrv: address[\s\S]*netsrv: address")
     machine.wait_console()
+    machine.wait_serial(r"HOSTILE \d+ ok, 0 failed")
     stream = look()
     missing = {kind for kind, count in seen.items() if not count} - set(ELSEWHERE)
     check(not missing, f"no {missing}")

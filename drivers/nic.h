@@ -59,6 +59,7 @@ struct nic {
     uint16_t tx_packets;              /* likewise, packets to send */
     uint32_t features;                /* enum nic_features */
     uint32_t recovered;               /* lost notifications and interrupts made good */
+    uint64_t rx_missed, rx_errors;    /* frames that the device dropped, as of the last count */
 };
 
 struct nic_ops {
@@ -81,6 +82,7 @@ struct nic_ops {
     void (*irq_cause)(struct nic *nic); /* after an interrupt: acknowledge it at the device and the kernel */
     bool (*link_up)(struct nic *nic);
     bool (*failed)(struct nic *nic);
+    void (*count)(struct nic *nic); /* rx_missed and rx_errors up to date; NULL: the device does not tell */
 };
 
-extern const struct nic_ops virtio_net_ops;
+extern const struct nic_ops virtio_net_ops, e1000_ops;

@@ -16,6 +16,7 @@ static const char *device_name(uint16_t vendor, uint16_t device)
                  {0x1af4, 0x1005, "virtio random source"},
                  {0x1af4, 0x1044, "virtio random source"},
                  {0x8086, 0x100e, "Intel 82540EM network card"},
+                 {0x8086, 0x100f, "Intel 82545EM network card"},
                  {0x8086, 0x10d3, "Intel 82574L network card"},
                  {0x8086, 0x1237, "Intel 440FX host bridge"},
                  {0x8086, 0x7000, "Intel PIIX3 ISA bridge"},

@@ -22,7 +22,7 @@
 enum { DEVMGR_OPS(X) };
 #undef X
 
-static const struct nic_ops *const drivers[] = {&virtio_net_ops};
+static const struct nic_ops *const drivers[] = {&virtio_net_ops, &e1000_ops};
 
 static struct {
     struct nic nic;
@@ -233,6 +233,8 @@ const struct nic *interface_nic(void)
 }
 const struct interface_counters *interface_counters(void)
 {
+    if (self.nic.ops->count)
+        self.nic.ops->count(&self.nic);
     return &self.counters;
 }
 unsigned interface_buffers_out(void)

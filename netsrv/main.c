@@ -84,7 +84,7 @@ _Noreturn static void wait_without_device(status_t status)
         log_error(
             "the network device is quarantined (see devmgr's line): nothing listens until the machine is restarted");
     else
-        log_error("no network device that this version drives (virtio-net): nothing listens");
+        log_error("no network device that this version drives (virtio-net, e1000): nothing listens");
     for (;;)
         ipc_server_turn(&server, DEADLINE_NEVER);
 }

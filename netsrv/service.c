@@ -106,7 +106,7 @@ static void put_counters(struct net_status *status)
     status->tx_packets = counters->tx_packets;
     status->rx_bytes = counters->rx_bytes;
     status->tx_bytes = counters->tx_bytes;
-    status->rx_dropped = counters->rx_dropped;
+    status->rx_dropped = counters->rx_dropped + interface_nic()->rx_missed + interface_nic()->rx_errors;
     status->tx_dropped = counters->tx_dropped;
 }
 

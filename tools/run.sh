@@ -4,7 +4,8 @@
 # From the environment (the Makefile passes its own variables on):
 #   MEM=256          MiB of memory                  CPUS=1        processors
 #   NODES=1          NUMA nodes, which share both evenly
-#   NIC=virtio       or e1000, e1000e               MACHINE=pc    or q35
+#   NIC=virtio       or e1000, e1000-82545em, e1000e
+#   MACHINE=pc       or q35
 #   CONSOLE=2323     host ports, on 127.0.0.1, of the text console,
 #   AGENT=2324       of the agent port (forwarded; this version does not listen there yet) and
 #   TRACE=2325       of the trace stream, and the next one for LTTng-live viewers
@@ -26,8 +27,8 @@ is_number "$NODES" && [ "$NODES" -le 8 ] && [ "$NODES" -le "$CPUS" ] ||
 case $MACHINE in pc | q35) ;; *) die "MACHINE=$MACHINE is not known: say MACHINE=pc or MACHINE=q35" ;; esac
 case $NIC in
     virtio) device=virtio-net-pci ;;
-    e1000 | e1000e) device=$NIC ;;
-    *) die "NIC=$NIC is not known: say NIC=virtio, NIC=e1000 or NIC=e1000e" ;;
+    e1000 | e1000-82545em | e1000e) device=$NIC ;;
+    *) die "NIC=$NIC is not known: say NIC=virtio, NIC=e1000, NIC=e1000-82545em or NIC=e1000e" ;;
 esac
 [ -z "$DISK" ] || [ -r "$DISK" ] || die "DISK=$DISK cannot be read: make one with: truncate -s 64M $DISK"
 case $DISK in *,*) die "DISK=$DISK: QEMU takes no comma in a file name" ;; esac

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <lib/ipc.h>
-
 struct virtio_common { /* §4.1.4.3 */
     uint32_t device_feature_select, device_feature, driver_feature_select, driver_feature;
     uint16_t config_msix_vector, num_queues;
@@ -25,48 +23,10 @@ enum { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_ISR = 3, CAP_DEVICE = 4 }; /* §4.1.4
 #define PCI_CAP_POINTER 0x34
 #define PCI_CAP_VENDOR 9
 #define NO_VECTOR 0xffffu
-#define DEVMGR_TIMEOUT_NS 2000000000ull
-
-#define X(NAME, number, request, reply, caps, rights) IPC_OP_ENUM(PROTO_DEVMGR, NAME, number)
-enum { DEVMGR_OPS(X) };
-#undef X
-
-/* ---- asking devmgr ---- */
-
-static uint64_t soon(void)
-{
-    return clock_now() + DEVMGR_TIMEOUT_NS;
-}
 
 static uint32_t config_read(const struct virtio_device *device, unsigned offset, unsigned width)
 {
-    struct devmgr_config request = {device->resources.device_id, (uint16_t)offset, (uint16_t)width};
-    struct devmgr_config_value value = {0};
-    status_t status =
-        ipc_call(device->resources.devmgr, DEVMGR_CONFIG_READ, &request, sizeof request, &value, sizeof value, soon());
-    return status == OK ? value.value : 0;
-}
-
-static status_t map_bar(struct virtio_device *device, unsigned bar)
-{
-    struct virtio_mapping *mapping = &device->bars[bar];
-    struct devmgr_bar request = {device->resources.device_id, bar};
-    struct devmgr_bar_reply reply = {0};
-    handle_t memory = HANDLE_NONE;
-    status_t status = ipc_call_caps(device->resources.devmgr, DEVMGR_BAR, &request, sizeof request, NULL, 0, 0, &reply,
-                                    sizeof reply, &memory, 1, soon());
-    if (status != OK)
-        return status;
-    uint64_t pages = (reply.size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    uint64_t last = reply.hole_pages && reply.hole_first_page > reply.first_page ? reply.hole_first_page : pages;
-    if (reply.is_port || reply.first_page >= last)
-        return ERR_NOT_SUPPORTED;
-    result_t address = memory_map(HANDLE_NONE, memory, 0, 0, last - reply.first_page, PROT_READ | PROT_WRITE);
-    if (address < 0)
-        return (status_t)address;
-    *mapping = (struct virtio_mapping){(uint8_t *)address, (uint64_t)reply.first_page << PAGE_SHIFT,
-                                       (last - reply.first_page) << PAGE_SHIFT, memory};
-    return OK;
+    return pci_config_read(&device->resources, offset, width);
 }
 
 /* ---- the vendor capabilities (§4.1.4) ---- */
@@ -94,8 +54,8 @@ static volatile uint8_t *locate(struct virtio_device *device, const struct vendo
 {
     if (cap->bar >= 6 || cap->length < need)
         return NULL;
-    struct virtio_mapping *mapping = &device->bars[cap->bar];
-    if (mapping->memory == HANDLE_NONE && map_bar(device, cap->bar) != OK)
+    struct pci_mapping *mapping = &device->bars[cap->bar];
+    if (mapping->memory == HANDLE_NONE && pci_map_bar(&device->resources, cap->bar, mapping) != OK)
         return NULL;
     if (cap->offset < mapping->first)
         return NULL;
@@ -135,28 +95,16 @@ static status_t find_areas(struct virtio_device *device)
 
 /* ---- interrupts ---- */
 
-static status_t take_irq(struct virtio_device *device, uint32_t entry, uint32_t bit, handle_t *irq, uint32_t *mode)
-{
-    struct devmgr_irq request = {device->resources.device_id, entry};
-    struct devmgr_irq_reply reply = {0};
-    status_t status = ipc_call_caps(device->resources.devmgr, DEVMGR_IRQ, &request, sizeof request, NULL, 0, 0, &reply,
-                                    sizeof reply, irq, 1, soon());
-    if (status == OK)
-        status = irq_bind(*irq, device->resources.signal, bit);
-    *mode = reply.mode;
-    return status;
-}
-
 /* Entry 0 for both queues, entry 1 for changes of configuration; without MSI-X one line for all. */
 static status_t take_irqs(struct virtio_device *device)
 {
     uint32_t mode;
-    status_t status = take_irq(device, 0, device->resources.irq_bit, &device->irq, &mode);
+    status_t status = pci_take_irq(&device->resources, 0, device->resources.irq_bit, &device->irq, &mode);
     if (status != OK)
         return status;
     device->message_interrupts = mode == DEVMGR_IRQ_MSIX;
     if (device->message_interrupts && device->resources.claimed.msix_vectors > 1 &&
-        take_irq(device, 1, device->resources.config_irq_bit, &device->config_irq, &mode) != OK)
+        pci_take_irq(&device->resources, 1, device->resources.config_irq_bit, &device->config_irq, &mode) != OK)
         device->config_irq = HANDLE_NONE; /* link changes are then seen at the next status request */
     return irq_ack(device->irq);
 }
@@ -191,12 +139,11 @@ status_t virtio_open(struct virtio_device *device, const struct nic_resources *r
 {
     memset(device, 0, sizeof *device);
     device->resources = *resources;
-    struct devmgr_enable enable = {resources->device_id, 0};
     status_t status = find_areas(device);
     if (status == OK)
         status = reset(device); /* before it may touch memory: it may still know another driver's */
     if (status == OK)
-        status = ipc_call(resources->devmgr, DEVMGR_ENABLE, &enable, sizeof enable, NULL, 0, soon());
+        status = pci_bus_master(resources);
     if (status == OK)
         status = take_irqs(device);
     if (status != OK)
@@ -237,26 +184,6 @@ status_t virtio_negotiate(struct virtio_device *device, uint64_t wanted)
     device->common->driver_feature = (uint32_t)(device->features >> 32);
     set_status(device, STATUS_FEATURES_OK);
     return device->common->device_status & STATUS_FEATURES_OK ? OK : ERR_NOT_SUPPORTED;
-}
-
-static status_t queue_memory(struct virtio_device *device, uint16_t index, size_t pages, uint64_t *address)
-{
-    handle_t memory = HANDLE_NONE;
-    void *base = memory_map_new(pages, MEMORY_CONTIGUOUS, &memory);
-    if (!base)
-        return ERR_NO_MEMORY;
-    device->queues[index].memory = memory;
-    device->queues[index].base = base;
-    device->queues[index].pages = pages;
-    uint64_t addresses[16];
-    if (pages > 16)
-        return ERR_TOO_LONG;
-    status_t status = dma_pin(device->resources.dma, memory, 0, pages, addresses);
-    *address = addresses[0];
-    for (size_t i = 1; status == OK && i < pages; i++)
-        if (addresses[i] != addresses[0] + i * PAGE_SIZE)
-            status = ERR_NOT_SUPPORTED;
-    return status;
 }
 
 static void tell_queue(volatile struct virtio_common *common, const struct virtqueue *queue)
@@ -303,10 +230,10 @@ status_t virtio_queue_setup(struct virtio_device *device, uint16_t index, struct
                        (chains && device->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) ? VIRTQUEUE_INDIRECT : 0);
     uint64_t address = 0;
     size_t pages = (virtqueue_bytes(use, options) + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    status_t status = queue_memory(device, index, pages, &address);
+    status_t status = pci_memory_new(&device->resources, pages, &device->queues[index].memory, &address);
     if (status != OK)
         return status;
-    virtqueue_init(queue, use, options, device->queues[index].base, address);
+    virtqueue_init(queue, use, options, device->queues[index].memory.base, address);
     tell_queue(common, queue);
     status = find_doorbell(device, index);
     if (status == OK)
@@ -333,32 +260,14 @@ uint8_t virtio_config8(const struct virtio_device *device, uint32_t offset)
     return offset < device->config_length ? device->config[offset] : 0;
 }
 
-static void free_queue(struct virtio_device *device, unsigned index)
-{
-    handle_t memory = device->queues[index].memory;
-    if (memory == HANDLE_NONE)
-        return;
-    status_t status = dma_unpin(device->resources.dma, memory);
-    if (status == OK)
-        status = memory_unmap(HANDLE_NONE, (uint64_t)device->queues[index].base, device->queues[index].pages);
-    if (status != OK)
-        log_warning("virtio: queue memory: %s", status_name(status));
-    cap_close(memory);
-}
-
 void virtio_close(struct virtio_device *device)
 {
     if (device->common && reset(device) != OK)
         log_error("virtio: the device does not reset");
     for (unsigned i = 0; i < 2; i++)
-        free_queue(device, i);
-    for (unsigned i = 0; i < 6; i++) {
-        struct virtio_mapping *mapping = &device->bars[i];
-        if (mapping->memory == HANDLE_NONE)
-            continue;
-        memory_unmap(HANDLE_NONE, (uint64_t)mapping->address, mapping->bytes >> PAGE_SHIFT);
-        cap_close(mapping->memory);
-    }
+        pci_memory_free(&device->resources, &device->queues[i].memory);
+    for (unsigned i = 0; i < 6; i++)
+        pci_unmap_bar(&device->bars[i]);
     if (device->irq)
         cap_close(device->irq);
     if (device->config_irq)

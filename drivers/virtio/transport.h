@@ -6,7 +6,7 @@
  *  - A device register is read once and checked before use; a device that answers nonsense is ERR_IO.
  */
 #pragma once
-#include "drivers/nic.h"
+#include "drivers/pci.h"
 #include "drivers/virtio/virtqueue.h"
 
 #define VIRTIO_F_INDIRECT_DESC 28 /* §6 */
@@ -17,27 +17,19 @@
 
 struct virtio_common; /* §4.1.4.3, in transport.c */
 
-struct virtio_mapping {
-    uint8_t *address;      /* of the capability's first page */
-    uint64_t first, bytes; /* which part of the BAR it is */
-    handle_t memory;
-};
-
 struct virtio_device {
     struct nic_resources resources;
     volatile struct virtio_common *common;
     volatile uint8_t *isr, *notify, *config;
     uint32_t notify_length, notify_multiplier, config_length;
     uint64_t features;
-    struct virtio_mapping bars[6];
+    struct pci_mapping bars[6];
     handle_t irq, config_irq;
     bool message_interrupts; /* MSI-X; else the line, and ISR must be read */
     struct {
         volatile uint16_t *doorbell;
         uint16_t index;
-        handle_t memory;
-        void *base;
-        size_t pages;
+        struct pci_memory memory;
     } queues[2];
 };
 

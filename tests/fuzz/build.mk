@@ -11,6 +11,11 @@ FUZZERS += fuzz_net_command
 fuzz_net_command_SRCS   = tests/fuzz/fuzz_net_command.c $(NETSRV_HOST_SRCS)
 fuzz_net_command_CFLAGS = $(netsrv_host_CFLAGS)
 
+# the e1000 driver: what the device writes
+FUZZERS += fuzz_e1000
+fuzz_e1000_SRCS   = tests/fuzz/fuzz_e1000.c $(E1000_HOST_SRCS)
+fuzz_e1000_CFLAGS = $(e1000_host_CFLAGS)
+
 # rconsole, jarvis
 FUZZERS += fuzz_console_line fuzz_jarvis_parser
 fuzz_console_line_SRCS  := tests/fuzz/fuzz_console_line.c rconsole/console_line.c

@@ -17,6 +17,10 @@ MACHINES = {
     "virtio_without_msix": Boot(nic="virtio-net-pci,vectors=0"),
     "virtio_on_q35_without_msix": Boot(machine="q35", nic="virtio-net-pci,vectors=0"),
     "virtio_modern_only": Boot(nic="virtio-net-pci,disable-legacy=on"),
+    "e1000_on_q35": Boot(machine="q35", nic="e1000"),
+    "e1000_through_the_iommu": Boot(machine="q35", iommu="intremap=on", nic="e1000"),
+    "e1000e_through_the_iommu": Boot(machine="q35", iommu="intremap=on", nic="e1000e"),
+    "e1000e_on_q35_with_4_cpus": Boot(machine="q35", nic="e1000e", cpus=4),
     "a_static_address": Boot(append="ip=10.0.2.15/24,10.0.2.2"),
     "the_shortest_log": Boot(append="log=error"),
     "no_poll": Boot(append="nopoll"),
@@ -81,9 +85,11 @@ def log_error_keeps_the_serial_line_quiet():
 
 @test()
 def with_an_unsupported_or_no_nic_it_boots_and_lives_on():
-    for nic, net in (("e1000", "user"), ("rtl8139", "user"), ("", "none")):
+    for nic, net in (("pcnet", "user"), ("rtl8139", "user"), ("", "none")):
         with Machine(Boot(nic=nic, net=net)) as machine:
             machine.wait_serial(r"no network device that this version drives", 120)
+            if nic:
+                expect(r"no driver for network device (1022:2000|10ec:8139)", machine.serial(), "the serial log")
             time.sleep(2)  # long enough for two starts again, which there must not be
             machine.monitor("stop")
             check("start it again" not in machine.serial(), f"it tries again: {machine.serial()[-2000:]}")
@@ -91,12 +97,22 @@ def with_an_unsupported_or_no_nic_it_boots_and_lives_on():
 
 
 @test()
-def two_nics_are_listed_and_the_virtio_one_is_used():
+def two_nics_are_listed_and_the_first_is_used():
     with Machine(Boot(extra=("-device", "e1000,romfile="))) as machine:
         machine.wait_console()
         answer = machine.ask("devices")
         expect("8086:?100e|e1000|82540", answer)
         expect("1af4|virtio", answer)
+        expect(r"^Driver +virtio-net$", machine.ask("network"))
+
+
+@test()
+def a_nic_without_driver_is_passed_over():
+    wired = ("-device", "e1000e,netdev=n0,romfile=", "-netdev", "user,id=n0,hostfwd=tcp:127.0.0.1:0-:2323")
+    with Machine(Boot(nic="", net="none", extra=("-device", "rtl8139,romfile=") + wired)) as machine:
+        machine.wait_serial(r"no driver for network device 10ec:8139", 120)
+        machine.wait_serial(r"e1000: link up, 1000 Mb/s", 120)
+        machine.wait_serial(r"address 10\.0\.2\.15 \(dhcp\)", 120)
 
 
 @test()

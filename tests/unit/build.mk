@@ -27,6 +27,13 @@ test_supervise_SRCS    := tests/unit/test_supervise.c init/supervise.c
 test_pci_SRCS          := tests/unit/test_pci.c $(addprefix devmgr/,pci_scan.c pci_caps.c pci_bars.c pci_control.c pci_class.c)
 test_quarantine_SRCS   := tests/unit/test_quarantine.c devmgr/quarantine.c devmgr/pci_scan.c devmgr/pci_caps.c
 
+# the e1000 driver on a model of its devices
+UNIT_TESTS += test_e1000
+E1000_HOST_SRCS   := tests/unit/e1000_model.c drivers/e1000/device.c drivers/e1000/ring.c drivers/e1000/net.c
+e1000_host_CFLAGS := -include tests/unit/e1000_host.h
+test_e1000_SRCS   := tests/unit/test_e1000.c $(E1000_HOST_SRCS)
+test_e1000_CFLAGS  = $(e1000_host_CFLAGS)
+
 # netsrv and its driver; net_host.h puts system calls for the host in front of their sources
 UNIT_TESTS += test_virtqueue test_checksum test_merge test_net_region test_net_scope test_netsrv_bytes test_netsrv_connections test_netsrv_clients test_netsrv_scopes test_netsrv_tell
 test_virtqueue_SRCS  := tests/unit/test_virtqueue.c drivers/virtio/virtqueue.c

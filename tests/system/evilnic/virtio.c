@@ -102,7 +102,7 @@ static bool evil_sent(const struct card *card)
 
 static status_t evil_unpin_rx_ring(struct card *card)
 {
-    return dma_unpin(card->resources.dma, of(card)->device.queues[QUEUE_RX].memory);
+    return dma_unpin(card->resources.dma, of(card)->device.queues[QUEUE_RX].memory.memory);
 }
 
 /* §4.1.5.1.3: the rings are told anew, with a place for the card's part that is not ours. */
@@ -120,10 +120,11 @@ static status_t evil_used_ring_at(struct card *card, uint64_t to)
 static void forget(struct virtio_device *device)
 {
     for (unsigned i = 0; i < 2; i++) {
-        if (!device->queues[i].memory)
+        const struct pci_memory *queue = &device->queues[i].memory;
+        if (!queue->memory)
             continue;
-        (void)memory_unmap(HANDLE_NONE, (uint64_t)device->queues[i].base, device->queues[i].pages);
-        cap_close(device->queues[i].memory);
+        (void)memory_unmap(HANDLE_NONE, (uint64_t)queue->base, queue->pages);
+        cap_close(queue->memory);
     }
 }
 

@@ -1,8 +1,11 @@
 """Each network card that there is a driver for carries the console, bulk both ways and the loss of its link."""
 import time
+from dataclasses import replace
 
-from harness import CHARGEN, CONSOLE, DISCARD, PROMPT, TOKEN, Boot, check, expect, test_each, wait_for
+import test_packets
+from harness import CHARGEN, CONSOLE, DISCARD, PROMPT, TOKEN, Boot, check, expect, test, test_each, wait_for
 from test_bulk import CHARGEN_PERIOD, Pattern, echo_bytes, receive_all
+from test_faults import restarted_and_talked_to
 
 BYTES = 64 << 20
 WORDS = f"netbench token={TOKEN}"
@@ -56,3 +59,25 @@ def a_session_lives_through_the_loss_of_the_link(machine):
             expect(r"\bup\b|uptime", session.read_until(PROMPT).decode())
     check("PANIC" not in machine.serial() and "failed" not in machine.serial(), machine.serial()[-800:])
     machine.wait_port(CONSOLE, lambda c: c.read_until(PROMPT), 60)
+
+
+@test_each(**NICS)
+def a_new_netsrv_starts_the_card_that_a_killed_one_left(machine):
+    restarted_and_talked_to("netsrv")(machine)  # not every model forgets all in a reset
+    echo_bytes(machine, 1 << 20)
+
+
+def on_the_wire(function, boot):
+    def run():
+        function(replace(test_packets.STATIC, nic=boot.nic))
+    return run
+
+
+# The 82574L checks sums itself, the other two leave them to netsrv; wrong ones must not get through.
+for _key in ("e1000", "e1000e"):
+    for _packets in (test_packets.arp_icmp_and_a_tcp_conversation,
+                     test_packets.ipv6_address_by_slaac_ping_and_a_conversation,
+                     test_packets.bad_segments_inside_a_connection_do_not_break_it):
+        _function = on_the_wire(_packets, NICS[_key])
+        _function.__name__ = f"{_packets.__name__}[{_key}]"
+        test()(_function)

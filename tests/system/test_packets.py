@@ -47,16 +47,16 @@ def alive(peer, text=""):
 
 
 @test()
-def arp_icmp_and_a_tcp_conversation():
-    with Wire() as (peer, machine):
+def arp_icmp_and_a_tcp_conversation(boot=STATIC):
+    with Wire(boot) as (peer, machine):
         for size in (0, 1, 56, 1000, 1472):
             check(peer.ping(size), f"no answer to a ping of {size} bytes")
         alive(peer)
 
 
 @test()
-def ipv6_address_by_slaac_ping_and_a_conversation():
-    with Wire() as (peer, machine):
+def ipv6_address_by_slaac_ping_and_a_conversation(boot=STATIC):
+    with Wire(boot) as (peer, machine):
         peer.find_guest6()
         check(peer.ping6() and peer.ping6(1200), "no answer to ICMPv6 echo")
         got = peer.talk(CONSOLE, b"network\n", b"fd00:7:", version=6)
@@ -167,8 +167,8 @@ def five_thousand_malformed_packets_do_no_harm():
 
 
 @test()
-def bad_segments_inside_a_connection_do_not_break_it():
-    with Wire() as (peer, machine):
+def bad_segments_inside_a_connection_do_not_break_it(boot=STATIC):
+    with Wire(boot) as (peer, machine):
         source = random.Random(SEED)
         s = Stream(peer, 7).open()
         for i in range(200):

@@ -35,8 +35,8 @@ def made(machines="", **variables):
         yield tree
 
 
-def boot(tree, how="net", bootfile="", mac=OURS):
-    return Boot(how=how, machine="q35" if how == "net-uefi" else "pc", nic=f"virtio-net-pci,mac={mac}",
+def boot(tree, how="net", bootfile="", mac=OURS, card="virtio-net-pci"):
+    return Boot(how=how, machine="q35" if how == "net-uefi" else "pc", nic=f"{card},mac={mac}",
                 tftp=str(tree.parent), bootfile=f"{tree.name}/{bootfile or BOOTFILES[how]}", forwards=(CONSOLE,))
 
 
@@ -67,6 +67,23 @@ def a_machine_with_bios_starts_from_the_network_with_the_boot_line_of_its_mac():
 @test()
 def a_machine_with_uefi_starts_from_the_network_with_the_boot_line_of_its_mac():
     starts_with_its_own_line("net-uefi")
+
+
+def starts_on_a_card_that_the_firmware_used(card, how):
+    with made() as tree:
+        with Machine(boot(tree, how, card=card)) as machine:
+            wait_console(machine)
+            expect(r"^Driver +e1000$", machine.ask("network"))
+
+
+@test()
+def an_e1000_that_ipxe_used_starts_anew_for_netsrv():
+    starts_on_a_card_that_the_firmware_used("e1000", "net")
+
+
+@test()
+def an_e1000e_that_uefi_used_starts_anew_for_netsrv():
+    starts_on_a_card_that_the_firmware_used("e1000e", "net-uefi")
 
 
 @test()

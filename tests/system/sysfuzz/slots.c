@@ -158,9 +158,15 @@ static status_t run(struct runner *r, uint32_t slot, struct clone *what)
 {
     struct runner_slot *s = &r->slots[slot];
     struct task_info info;
-    status_t status = task_info(s->task, &info);
+    result_t mapped = memory_map(s->task, r->shared, FUZZ_SHARED_ADDRESS, 0, FUZZ_SHARED_PAGES, PROT_READ | PROT_WRITE);
+    status_t status = mapped < 0 ? (status_t)mapped : task_info(s->task, &info);
     if (status == OK)
         status = clone_run(what, s->task);
+    if (status != OK) { /* one that runs on another CPU and was given it may have ended it */
+        (void)task_kill(s->task);
+        forget(s);
+        return status;
+    }
     s->task_id = info.id;
     s->seen_calls = 0;
     s->seen_ns = clock_now();
@@ -223,8 +229,7 @@ void slot_start(struct runner *r, uint32_t slot)
     prepare(r, slot, &rng);
     what.priority = shared_slot(slot)->priority;
     status_t status = make(r, slot, &rng, &what);
-    if (status == OK && memory_map(r->slots[slot].task, r->shared, FUZZ_SHARED_ADDRESS, 0, FUZZ_SHARED_PAGES,
-                                   PROT_READ | PROT_WRITE) > 0)
+    if (status == OK)
         status = run(r, slot, &what);
     if (status != OK) {
         start_refused(r, status);

@@ -7,10 +7,10 @@
 
 #define RESET_NS 1000000ull      /* S13.4.1, D10.2.2.1: nothing is touched for 1 us; EEPROM and PHY need a while more */
 #define RESET_MAX_NS 20000000ull /* until it says so itself */
-#define MASTER_MAX_NS 1000000ull /* D5: requests on their way have ended by then */
+#define MASTER_MAX_NS 1000000ull /* D10.2.2.2: requests on their way have ended by then */
 #define EEPROM_MAX_NS 10000000ull
 
-/* PCI ids: S5.2, D6.1. EERD: S13.4.4 and D10.2.2.4. */
+/* PCI ids: S5.2, D9. EERD: S13.4.4 and D10.2.2.4. */
 const struct e1000_kind e1000_kinds[] = {
     {.id = 0x100e, .eerd_done = 4, .eerd_shift = 8},                   /* 82540EM */
     {.id = 0x100f, .eerd_done = 4, .eerd_shift = 8},                   /* 82545EM */
@@ -49,7 +49,8 @@ static bool wait_for(const struct e1000_device *device, enum e1000_register at, 
 
 /* ---- reset (S14.3, D4.6) ---- */
 
-/* No new work, and what is under way ends: D5 asks for that on PCI Express before a reset. */
+/* No new work, and what is under way ends: on PCI Express that comes before a reset (GIO master
+ * disable, D10.2.2.1). */
 static void stop(struct e1000_device *device)
 {
     e1000_mask(device);
@@ -97,7 +98,7 @@ status_t e1000_open(struct e1000_device *device, const struct nic_resources *res
     device->kind = e1000_kind_of(resources->claimed.about.device);
     if (!device->kind)
         return ERR_NOT_SUPPORTED;
-    status_t status = pci_map_bar(resources, 0, &device->registers); /* S4.1, D9.3: the registers are BAR 0 */
+    status_t status = pci_map_bar(resources, 0, &device->registers); /* S4.1, D9: the registers are BAR 0 */
     if (status == OK && (device->registers.first || device->registers.bytes < REG_END))
         status = ERR_NOT_SUPPORTED;
     if (status == OK)
@@ -125,7 +126,7 @@ void e1000_close(struct e1000_device *device)
     memset(device, 0, sizeof *device);
 }
 
-/* ---- the address (S5.6.1 and S13.5.2, D6.1 and D10.2.5) ---- */
+/* ---- the address (S5.3.1, S5.6.1 and S13.5.2; D6 and D10.2.5) ---- */
 
 static bool is_address(const uint8_t mac[6])
 {

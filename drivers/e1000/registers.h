@@ -1,7 +1,7 @@
 /* Registers of Intel's gigabit controllers, as far as the driver uses them.
  * Sections "S" are of the PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual (317453, rev. 4.0:
  * 82540EM, 82545EM), sections "D" of the 82574 GbE Controller Family Datasheet (rev. 3.4). Both have them at the same
- * places unless a line says which. */
+ * places unless a line says which. Where a chapter is given (D9, D10.2.4) the register is found in it by its name. */
 #pragma once
 #include <abi/types.h>
 
@@ -45,7 +45,7 @@ enum e1000_register {
     REG_ROC = 0x40ac,      /* S13.7.36: too long */
     REG_RJC = 0x40b0,      /* S13.7.37: too long, with a bad checksum */
     REG_STATS_END = 0x4100,
-    REG_RXCSUM = 0x5000, /* S13.4: receive checksum control, D10.2.5 */
+    REG_RXCSUM = 0x5000, /* S3.2.9, D10.2.5: receive checksum control */
     REG_MTA = 0x5200,    /* S13.5.1, D10.2.5: 128 words */
     REG_RAL0 = 0x5400,   /* S13.5.2, D10.2.5 */
     REG_RAH0 = 0x5404,   /* S13.5.3 */

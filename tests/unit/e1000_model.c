@@ -174,7 +174,7 @@ void model_transmit(void)
 static void reset(void)
 {
     require(model.ims == 0 && !(*reg(REG_RCTL) & RCTL_ENABLE) && !(*reg(REG_TCTL) & TCTL_ENABLE));
-    require(!model.is_82574 || (*reg(REG_CTRL) & CTRL_MASTER_DISABLE)); /* D5 */
+    require(!model.is_82574 || (*reg(REG_CTRL) & CTRL_MASTER_DISABLE)); /* D10.2.2.1 */
     memset(model.registers, 0, sizeof model.registers);
     memset(&model.frame, 0, sizeof model.frame);
     *reg(REG_STATUS) = STATUS_LINK_UP | 2u << 6;

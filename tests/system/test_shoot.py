@@ -8,7 +8,7 @@ from harness import SCALE, Boot, Machine, check, expect, test
 
 TORTURE = bool(os.environ.get("TORTURE"))
 SEED = int(os.environ.get("SEED") or time.strftime("%Y%m%d"))
-ROUNDS = int(os.environ.get("ROUNDS") or (5000 if TORTURE else 80))
+ROUNDS = int(os.environ.get("ROUNDS") or (5000 if TORTURE else 120))
 ROUND_S = 8  # a hang detector
 LAST_WORD = r"SHOOT \d+ rounds, \d+ stale|SHOOT FAILED|SHOOT: say|KERNEL PANIC"
 

@@ -102,18 +102,23 @@ static bool wrote_no_more(uint32_t writer)
     return more <= 1 || failed("writer %u wrote %llu times more", writer, (unsigned long long)more);
 }
 
+static bool ended_well(uint32_t writer)
+{
+    int64_t odd = SHARED->writers[writer].odd;
+    if (!wrote_no_more(writer))
+        return false;
+    if (odd)
+        return failed("writer %u: its copy came to %s", writer, status_name((status_t)odd));
+    if (!now.way->fault_code)
+        return writer_is_gone(writer) || failed("writer %u lives on", writer);
+    return now.order == ORDER_COPY || fault_is_right(writer);
+}
+
 static bool writers_ended_well(void)
 {
-    bool good = true, faults = now.order != ORDER_COPY && now.way->fault_code;
-    for (uint32_t i = 0; i < crew.writers; i++) {
-        good = wrote_no_more(i) && good;
-        if (!now.way->fault_code)
-            good = (writer_is_gone(i) || failed("writer %u lives on", i)) && good;
-        else if (faults)
-            good = fault_is_right(i) && good;
-        if (SHARED->writers[i].odd)
-            good = failed("writer %u: its copy came to %s", i, status_name((status_t)SHARED->writers[i].odd));
-    }
+    bool good = true;
+    for (uint32_t i = 0; i < crew.writers; i++)
+        good = ended_well(i) && good;
     return good;
 }
 
@@ -146,13 +151,18 @@ static uint64_t *reuse(uint64_t tag)
     return view;
 }
 
-/* Every writer must come to its end, or be refused. */
+/* Every writer must come to its end, or be refused; one that goes on writing is not waited for. */
+static bool has_ended(uint32_t writer)
+{
+    bool wrong = SHARED_READ(SHARED->writers[writer].writes) - now.seen[writer] > 1;
+    if (!now.way->fault_code)
+        return wrong || writer_is_gone(writer);
+    return wrong || (now.order == ORDER_COPY ? was_refused(writer) : writer_has_stopped(writer));
+}
+
 static bool ends_come(void)
 {
-    bool (*is_so)(uint32_t) = !now.way->fault_code      ? writer_is_gone
-                              : now.order == ORDER_COPY ? was_refused
-                                                        : writer_has_stopped;
-    return crew_wait(is_so) || failed("a writer goes on as if nothing had happened");
+    return crew_wait(has_ended) || failed("a writer neither ends nor writes");
 }
 
 /* ---- the three orders ---- */

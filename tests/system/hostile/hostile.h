@@ -202,6 +202,7 @@ void scene_until_helpers(struct scene *scene, enum task_state state);
 handle_t scene_victim(void); /* the runner's own capability to the victim's channel */
 handle_t scene_victim_task(void);
 uint64_t scene_free_pages(void);
+uint32_t scene_processors(void);
 
 #define ATTACK(name) int64_t name(uint64_t argument __attribute__((unused)))
 #define DIRECT(name) void name##_direct(struct scene *scene)

@@ -104,6 +104,12 @@ uint64_t scene_free_pages(void)
     return figures.free_pages;
 }
 
+uint32_t scene_processors(void)
+{
+    struct system_info info;
+    return system_info(runner.trace, INFO_SYSTEM, 0, &info, sizeof info) == 1 ? info.cpu_count : 1;
+}
+
 /* ---- the victim ---- */
 
 handle_t scene_victim(void)

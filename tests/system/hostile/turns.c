@@ -70,18 +70,11 @@ static void judge(struct scene *scene, const uint64_t *counts)
                    (unsigned long long)usual);
 }
 
-static uint32_t processors(void)
-{
-    struct system_info info;
-    result_t count = system_info(cap_named("trace"), INFO_SYSTEM, 0, &info, sizeof info);
-    uint32_t cpus = count == 1 ? info.cpu_count : 1;
-    return cpus < CALLERS_MOST ? cpus : CALLERS_MOST;
-}
-
 static void start_callers(struct scene *scene, handle_t memory)
 {
+    uint32_t cpus = scene_processors();
     scene->helper_shares = memory;
-    for (uint32_t cpu = 0; cpu < processors(); cpu++) {
+    for (uint32_t cpu = 0; cpu < cpus && cpu < CALLERS_MOST; cpu++) {
         scene->helper_cpus = 1ul << cpu;
         scene_spawn(scene, call_without_end, cpu);
     }

@@ -44,6 +44,7 @@ void kernel_lock_begin(void)
 static void cpu_answer(struct cpu *cpu, uint32_t asked)
 {
     if (asked & CPU_ASK_LEAVE) {
+        TRACE2(SCHED, ContextSwitch, TRACE_WORD(task_id(cpu->current), 0), TRACE_SWITCH_END);
         cpu->user_root = paging_kernel_root;
         cpu->left = true;
     }

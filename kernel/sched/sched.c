@@ -222,7 +222,6 @@ void sched_evict(struct task *task)
     struct cpu *cpu = &cpus[task->cpu];
     if (cpu == cpu_this() || cpu->current != task)
         return;
-    TRACE2(SCHED, ContextSwitch, TRACE_WORD(task_id(task), 0), TRACE_SWITCH_END);
     cpu_ask(cpu, CPU_ASK_LEAVE);
     task->cpu_time_tsc += rdtsc() - cpu->switched_in_tsc;
     cpu->switched_in_tsc = rdtsc();

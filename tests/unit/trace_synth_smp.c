@@ -120,7 +120,7 @@ static void steal(struct synth *s, struct synth_cpu *cpu)
     switch_to(s, cpu, task, TRACE_SWITCH_IDLE);
 }
 
-/* Who kills a task that runs elsewhere records its CPU's switch. */
+/* As older kernels recorded it: who kills a task that runs elsewhere records its CPU's switch. */
 static void kill_another(struct synth *s, struct synth_cpu *cpu)
 {
     struct task *victim = any(s, RUNS);

@@ -82,7 +82,7 @@ static bool runs_on(const struct model *model, uint32_t task, uint32_t cpu)
     return cpu < CTF_CPU_MAX && model->cpus[cpu].is_known && model->cpus[cpu].task == task;
 }
 
-/* Who ends a task that runs on another CPU records that CPU's switch away from it. */
+/* In older kernels who ended a task that ran on another CPU recorded that CPU's switch away from it. */
 static uint32_t switching_cpu(struct model *model, const struct ctf_event *event, uint32_t prev)
 {
     const struct model_task *task = prev ? model_task_of(model, prev) : NULL;

@@ -8,9 +8,9 @@ from test_leaks import figures
 OPERATOR = Boot(append=f"netbench token={TOKEN}")
 
 
-def task_ids(machine):
+def task_ids(machine, limit=60):
     """{name: id} as the console's `tasks` tells."""
-    rows = machine.ask("tasks").splitlines()
+    rows = machine.ask("tasks", limit).splitlines()
     found = {}
     for name in ("init",) + SERVICES + ("netbench",):
         for row in rows:
@@ -33,7 +33,7 @@ def restart(machine, name):
 def back_again(machine, name, before):
     def attempt():
         try:
-            ids = task_ids(machine)
+            ids = task_ids(machine, 5)  # whom netsrv leaves behind when it dies in between hears nothing any more
         except (Failure, OSError):
             return None
         return ids if ids.get(name, before) != before and all(s in ids for s in SERVICES) else None

@@ -46,8 +46,6 @@ static bool nobody_waits(const struct cpu *cpu)
 static void queue_add(struct cpu *cpu, struct task *task, bool front)
 {
     (front ? runq_push_front : runq_push_back)(&cpu->runq, &task->run_link, task->priority);
-    if (cpu_count == 1)
-        return;
     task->queued_ns = clock_ns();
     if (may_move(task) && waiting_counts[task->priority]++ == 0)
         balance_waiting |= 1u << task->priority;
@@ -102,17 +100,22 @@ void balance_moved(struct task *task, struct cpu *to, enum trace_migrate_reason 
 
 /* ---- Becoming ready ------------------------------------------------------------------------------------------------------ */
 
-static void enqueue(struct cpu *cpu, struct task *task, bool front)
+/* What the newcomer means for whom the CPU runs. */
+static inline void enters(struct cpu *cpu, const struct task *task)
 {
-    queue_add(cpu, task, front);
-    if (sched_is_idle(cpu) || task->priority > cpu->current->priority) {
+    if (task->priority > cpu->current->priority || sched_is_idle(cpu)) {
         if (!cpu->resched)
             cpu->resched = RESCHED_MORE_URGENT;
     } else if (task->priority == cpu->current->priority) {
         sched_slice_begin(cpu);
     }
-    if (cpu_count > 1)
-        sched_timer_update(cpu);
+}
+
+static void enqueue(struct cpu *cpu, struct task *task, bool front)
+{
+    queue_add(cpu, task, front);
+    enters(cpu, task);
+    sched_timer_update(cpu);
 }
 
 static struct task *first_of(struct cpu *cpu, int priority)
@@ -143,16 +146,19 @@ static void place(struct task *task, bool front, int next_here)
 
 void balance_ready(struct task *task)
 {
-    if (cpu_count == 1)
-        enqueue(&cpus[0], task, false);
-    else
+    struct cpu *cpu = &cpus[0];
+    if (cpu_count > 1) {
         place(task, false, -1);
+        return;
+    }
+    runq_push_back(&cpu->runq, &task->run_link, task->priority);
+    enters(cpu, task);
 }
 
-void balance_make_way(struct cpu *cpu, struct task *task, bool slice_over)
+void balance_make_way_among(struct cpu *cpu, struct task *task, bool slice_over)
 {
     int next = runq_top(&cpu->runq);
-    if (cpu_count == 1 || next < (int)task->priority)
+    if (next < (int)task->priority)
         queue_add(cpu, task, !slice_over);
     else
         place(task, !slice_over, next);
@@ -202,10 +208,10 @@ static struct task *steal(struct cpu *thief, int own)
     }
 }
 
-struct task *balance_next(struct cpu *cpu)
+struct task *balance_next_among(struct cpu *cpu)
 {
     int own = runq_top(&cpu->runq);
-    struct task *task = cpu_count > 1 && more_urgent_elsewhere(cpu, own) ? steal(cpu, own) : NULL;
+    struct task *task = more_urgent_elsewhere(cpu, own) ? steal(cpu, own) : NULL;
     struct task *first = first_of(cpu, own);
     if (first)
         balance_remove(first);

@@ -109,8 +109,8 @@ def boot_arguments(boot, folder):
 
 
 def medium_arguments(boot):
-    if boot.how.startswith("net"):
-        return ["-boot", "n"]
+    if boot.how.startswith("net"):  # an OVMF of 2024 or later has no network without a source of randomness
+        return ["-boot", "n"] + (["-device", "virtio-rng-pci"] if boot.how.endswith("uefi") else [])
     iso = boot.iso or str(BUILD / "trustos.iso")
     need(iso)
     if boot.how.startswith("usb"):

@@ -6,7 +6,7 @@ import time
 
 from harness import CHARGEN, DISCARD, ECHO, TOKEN, TRACE, Boot, Failure, check, expect, test, wait_for
 from test_bulk import echo_bytes
-from test_faults import back_again, restart, task_ids
+from test_faults import all_back, restart, task_ids
 from test_leaks import figures
 
 ROUNDS = 50 if os.environ.get("TORTURE") else 2
@@ -81,7 +81,7 @@ def killed_in_turn(machine):
             before = task_ids(machine)
             check(name in before, f"{name} is not there: {before}")
             restart(machine, name)
-            after = back_again(machine, name, before[name])
+            after = all_back(machine, name, before)
             check(after["init"] == before["init"], "init itself changed")
         traffic.goes_on()
     echo_bytes(machine, 1 << 20)

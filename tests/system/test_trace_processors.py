@@ -28,14 +28,9 @@ class SecondCount:
         self.waits = defaultdict(list)  # by task: when it was ready
         self.idles = defaultdict(list)  # by CPU: when it was idle
         events = list(parse(path))
-        first = {}
         for t, cpu, name, f in events:  # who runs at first: the first switch or interrupt says it
-            if name == "ctx_switch" and int(f["prev_task"]) and first.get(int(f["prev_task"])):
-                continue  # made by another CPU, or not the first
             if name == "ctx_switch" or name == "irq_entry":
                 self.running.setdefault(cpu, int(f["prev_task" if name == "ctx_switch" else "task"]))
-            if name == "ctx_switch":
-                first[int(f["next_task"])] = True
         self.cpus = sorted(self.running)
         self.begin, self.born = {}, {}  # born: in whose queue a task is at first, where it runs or leaves first
         for t, cpu, name, f in events:
@@ -114,8 +109,7 @@ class SecondCount:
 
     def on_ctx_switch(self, cpu, f):
         prev, task = int(f["prev_task"]), int(f["next_task"])
-        if self.running[cpu] != prev:  # who ends a task elsewhere
-            cpu = next(c for c in self.cpus if self.running[c] == prev)
+        check(self.running[cpu] == prev, f"cpu {cpu} leaves task {prev} while it runs {self.running[cpu]}")
         self.spend(cpu)
         self.counts["switches"] += 1
         if f["reason"] in ("urgent", "slice"):

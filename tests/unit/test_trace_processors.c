@@ -215,7 +215,7 @@ static void the_switch_of_a_task_that_another_cpu_ends_is_its_own_cpus(void **st
     static const struct synth_step script[] = {
         SWITCH(0, 1 * MS, 0, 13, IDLE),
         SWITCH(1, 1 * MS, 0, 12, IDLE),
-        SWITCH(0, 5 * MS, 12, 0, END),
+        SWITCH(1, 5 * MS, 12, 0, END),
         {0, TRACE_TaskExit, 5 * MS + 9, {12}},
         SWITCH(1, 6 * MS, 0, 14, IDLE),
         SWITCH(0, 9 * MS, 13, 0, WAIT),

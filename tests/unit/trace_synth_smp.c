@@ -120,17 +120,19 @@ static void steal(struct synth *s, struct synth_cpu *cpu)
     switch_to(s, cpu, task, TRACE_SWITCH_IDLE);
 }
 
-/* As older kernels recorded it: who kills a task that runs elsewhere records its CPU's switch. */
+/* A task that runs elsewhere: its CPU leaves it before the killer goes on. */
 static void kill_another(struct synth *s, struct synth_cpu *cpu)
 {
     struct task *victim = any(s, RUNS);
     if (!victim || victim->cpu == cpu->id)
         return;
-    EVENT2(ContextSwitch, PAIR(victim->id, 0), TRACE_SWITCH_END);
-    EVENT1(CpuIpi, PAIR(victim->cpu, TRACE_IPI_LEAVE));
+    struct synth_cpu *other = &s->cpus[victim->cpu];
+    EVENT1(CpuIpi, PAIR(other->id, TRACE_IPI_LEAVE));
+    pass(s, other, 100, 500);
+    synth_event(s, other, TRACE_ContextSwitch, 2, PAIR(victim->id, 0), TRACE_SWITCH_END, 0);
+    other->current = 0;
     pass(s, cpu, 100, 500);
     EVENT1(TaskExit, PAIR(victim->id, -1));
-    s->cpus[victim->cpu].current = 0;
     start(s, cpu, victim);
 }
 

@@ -82,19 +82,11 @@ static bool runs_on(const struct model *model, uint32_t task, uint32_t cpu)
     return cpu < CTF_CPU_MAX && model->cpus[cpu].is_known && model->cpus[cpu].task == task;
 }
 
-/* In older kernels who ended a task that ran on another CPU recorded that CPU's switch away from it. */
-static uint32_t switching_cpu(struct model *model, const struct ctf_event *event, uint32_t prev)
-{
-    const struct model_task *task = prev ? model_task_of(model, prev) : NULL;
-    bool elsewhere = task && task->has_cpu && !runs_on(model, prev, event->cpu) && runs_on(model, prev, task->cpu);
-    return elsewhere ? task->cpu : event->cpu;
-}
-
 static void on_switch(struct model *model, const struct ctf_event *event, const union known_event *known)
 {
     uint32_t prev = known->ContextSwitch.prev_task, next = known->ContextSwitch.next_task;
     uint32_t reason = known_has(event, SWITCH_REASON) ? (uint32_t)known->ContextSwitch.reason : MODEL_UNKNOWN;
-    uint32_t cpu = switching_cpu(model, event, prev);
+    uint32_t cpu = event->cpu;
     struct model_cpu *c = &model->cpus[cpu];
     run_end(model, cpu, prev, reason, event->time_ns);
     c->is_known = true;
@@ -341,12 +333,11 @@ static void skip(struct model *model, const struct trace_item *item, uint64_t fr
     if (item->kind == TRACE_ITEM_LOSS) {
         c->is_known = false;
     } else if (item->event->layout->known == TRACE_ContextSwitch && known_decode(item->event, &known)) {
-        uint32_t prev = known.ContextSwitch.prev_task, next = known.ContextSwitch.next_task;
-        c = &model->cpus[switching_cpu(model, item->event, prev)];
+        uint32_t next = known.ContextSwitch.next_task;
         c->is_known = true;
         c->task = next;
         model_task_of(model, next)->has_cpu = true;
-        model_task_of(model, next)->cpu = (uint32_t)(c - model->cpus);
+        model_task_of(model, next)->cpu = cpu;
     }
 }
 

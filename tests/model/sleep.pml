@@ -1,4 +1,4 @@
-/* kernel/sched/sched.c and placement.c: several CPUs under one kernel lock. A CPU with nothing to do goes to sleep with STI; HLT
+/* kernel/sched/sched.c, balance.c, placement.c: several CPUs under one kernel lock. A CPU with nothing to do goes to sleep with STI; HLT
  * after a last look; who wakes a task chooses a CPU for it, and sends an IPI unless that CPU will look anyway; a CPU takes
  * waiting tasks out of other CPUs' queues; tasks are switched out and go on elsewhere. Comments in [brackets] name the C
  * function that a step stands for. What a CPU does with the lock held is one step; interrupts are off meanwhile, and stay
